@@ -1,0 +1,1 @@
+"""Certificates, EUIs, chains, profiles, bundles and wire formats: plain values and pure functions."""
