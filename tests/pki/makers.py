@@ -1,7 +1,7 @@
 """Real certificates for tests, as odd as a test needs them.
 
-Certificates are put together from DER by hand, because the builder of `cryptography` refuses what attackers and
-old CAs send: version 1, serial 0, doubled extensions, SHA-1. Keys, encodings and signatures are real.
+Certificates are put together from DER by hand, because the builder of `cryptography` refuses what old CAs and
+attackers send: version 1, serial 0, doubled extensions, SHA-1. Keys, encodings and signatures are real.
 """
 
 import base64
