@@ -1,0 +1,63 @@
+"""Private keys as bytes in and bytes out. Only the vault calls this: nothing else may hold a private key."""
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+
+from pki.errors import PkiError
+from pki.signatures import hash_algorithm
+
+CURVES: dict[str, ec.EllipticCurve] = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1()}
+RSA_SIZES = {"RSA 2048": 2048, "RSA 3072": 3072, "RSA 4096": 4096}
+KEY_TYPES = (*CURVES, *RSA_SIZES)
+
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+
+
+def generate(key_type: str) -> bytes:
+    """Make a key of one of `KEY_TYPES`; out comes unencrypted PKCS#8 DER (RFC 5958). RSA has e = 65537."""
+    return _generate(key_type).private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def public_key_der(private_der: bytes) -> bytes:
+    """Return the DER SubjectPublicKeyInfo of a PKCS#8 private key."""
+    return (
+        read_private_key(private_der)
+        .public_key()
+        .public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
+
+
+def sign(private_der: bytes, tbs: bytes) -> bytes:
+    """Sign `tbs`: the DER ECDSA-Sig-Value (RFC 3279 section 2.2.3), or the PKCS#1 v1.5 octets for RSA."""
+    key = read_private_key(private_der)
+    digest = hash_algorithm(key.public_key())
+    if isinstance(key, rsa.RSAPrivateKey):
+        return key.sign(tbs, padding.PKCS1v15(), digest)
+    return key.sign(tbs, ec.ECDSA(digest))
+
+
+def read_private_key(private_der: bytes) -> PrivateKey:
+    """Read PKCS#8 DER; a PkiError for anything else, without a cause that could carry key bytes into a
+    log."""
+    try:
+        key = serialization.load_der_private_key(private_der, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise PkiError(
+            "private-key-unreadable", "The stored private key cannot be read; restore a backup."
+        ) from None
+    if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+        raise PkiError("key-type-refused", "Only RSA and ECDSA private keys are used here.")
+    return key
+
+
+def _generate(key_type: str) -> PrivateKey:
+    if key_type in CURVES:
+        return ec.generate_private_key(CURVES[key_type])
+    if key_type in RSA_SIZES:
+        return rsa.generate_private_key(public_exponent=65537, key_size=RSA_SIZES[key_type])
+    raise PkiError(
+        "key-type-unknown", f"No key of type {key_type!r} is made here; choose one of {', '.join(KEY_TYPES)}."
+    )
