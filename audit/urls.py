@@ -1,0 +1,5 @@
+"""The audit page."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,6 @@
+"""Addresses of the cas pages."""
+
+from django.urls import URLPattern
+
+app_name = "cas"
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,93 @@
+"""Settings from the environment: `NAME`, or `NAME_FILE` for a secret kept in a file."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+
+def text(name: str, default: str = "") -> str:
+    """Return CERTADMIN_`name`, or the stripped content of the file that CERTADMIN_`name`_FILE names."""
+    path = os.environ.get(f"CERTADMIN_{name}_FILE", "")
+    if path and Path(path).is_file():
+        return Path(path).read_text().strip()
+    return os.environ.get(f"CERTADMIN_{name}", default)
+
+
+def flag(name: str, *, default: bool = False) -> bool:
+    return text(name, "1" if default else "0").lower() in ("1", "true", "yes", "on")
+
+
+def number(name: str, default: int) -> int:
+    return int(text(name, str(default)))
+
+
+def words(name: str, default: str = "") -> list[str]:
+    return [word for word in text(name, default).replace(",", " ").split() if word]
+
+
+def secret_in(path: Path) -> str:
+    """Return the secret in `path`, made on the first run with mode 0600."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made = path.with_name(f"{path.name}.{os.getpid()}")
+        made.touch(mode=0o600)
+        made.write_text(secrets.token_urlsafe(48) + "\n")
+        try:
+            os.link(made, path)  # fails where another process was faster: then its secret is the one
+        except FileExistsError:
+            pass
+        finally:
+            made.unlink()
+    return path.read_text().strip()
+
+
+def database(url: str) -> dict[str, Any]:
+    """Return Django's database settings for `sqlite:///path` or `postgresql://user:password@host:port/name`."""
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        return sqlite(unquote(parts.path[1:]) or ":memory:")
+    options: dict[str, Any] = dict(parse_qsl(parts.query))
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path[1:]),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": options.pop("host", parts.hostname or ""),
+        "PORT": str(parts.port or ""),
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"connect_timeout": 5, **options},
+    }
+
+
+def sqlite(path: str) -> dict[str, Any]:
+    """SQLite as the embedded mode wants it: writers queue, and a commit survives a power cut (G1)."""
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": path,
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON",
+        },
+    }
+
+
+def mail(url: str) -> dict[str, Any]:
+    """Return Django's e-mail settings for `smtp://user:password@host:port` (`?tls=starttls`), `smtps://…` or none."""
+    if not url:
+        return {"EMAIL_BACKEND": "outbox.folder.FolderBackend"}
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query))
+    return {
+        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "EMAIL_HOST": parts.hostname or "localhost",
+        "EMAIL_PORT": parts.port or (465 if parts.scheme == "smtps" else 25),
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_SSL": parts.scheme == "smtps",
+        "EMAIL_USE_TLS": options.get("tls") == "starttls",
+        "EMAIL_TIMEOUT": 15,
+    }

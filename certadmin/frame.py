@@ -1,0 +1,80 @@
+"""The frame around every page: navigation with the counters that wait for the person."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import SimpleLazyObject
+
+from accounts.models import Deployment, User
+from cas.models import Authority
+from certificates.models import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    name: str
+    label: str
+    icon: str
+    roles: str = "operator vendor auditor"
+    counter: str = ""
+    section: str = ""
+
+
+MAIN = (
+    Entry("overview", "Overview", "home"),
+    Entry("gateways:list", "Gateways", "router"),
+    Entry("accounts:vendors", "Vendors", "building-factory", "operator auditor"),
+    Entry("cas:list", "Authorities", "certificate", counter="authorities"),
+    Entry("trust:releases", "Trust releases", "versions", "operator auditor"),
+    Entry("trust:stores", "Stores", "database", "operator auditor"),
+    Entry("certificates:list", "Certificates", "file-certificate"),
+    Entry("certificates:requests", "Requests", "inbox", counter="requests"),
+    Entry("trust:preflight", "Preflight", "plane-departure"),
+)
+MORE = (
+    Entry("alerts:list", "Alerts", "bell"),
+    Entry("audit", "Audit", "list-details", "operator auditor"),
+    Entry("accounts:settings", "Settings", "settings", "operator auditor"),
+    Entry("accounts:account", "Account", "user"),
+)
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """Context of `base.html`; nothing is read from the database before a page shows it."""
+    return {"frame": SimpleLazyObject(lambda: _frame(request))}
+
+
+def _frame(request: HttpRequest) -> dict[str, Any]:
+    user = request.user
+    context: dict[str, Any] = {"deployment": Deployment.objects.first()}
+    if isinstance(user, User):
+        counters = {
+            "authorities": _waiting(Authority.objects, user),
+            "requests": _waiting(Request.objects, user),
+        }
+        context["groups"] = [
+            [_link(entry, counters, request) for entry in entries if user.role in entry.roles and _known(entry)]
+            for entries in (MAIN, MORE)
+        ]
+    return context
+
+
+def _waiting(manager: Any, user: User) -> int:
+    waiting: QuerySet[Model] = manager.visible_to(user).waiting()
+    return waiting.count()
+
+
+def _known(entry: Entry) -> bool:
+    try:
+        return bool(reverse(entry.name))
+    except NoReverseMatch:
+        return False
+
+
+def _link(entry: Entry, counters: dict[str, int], request: HttpRequest) -> dict[str, Any]:
+    url = reverse(entry.name)
+    here = request.path == url or (url != "/" and request.path.startswith(url))
+    return {"entry": entry, "url": url, "here": here, "count": counters.get(entry.counter, 0)}

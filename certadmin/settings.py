@@ -1,0 +1,223 @@
+"""All settings, from the environment only. `.env.example` names each."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from csp.constants import NONE, SELF
+
+from certadmin import environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(environment.text("DATA", str(BASE_DIR / "var"))).resolve()
+PRODUCTION = environment.flag("PRODUCTION")
+DEBUG = False
+
+SECRET_KEY = environment.text("SECRET_KEY") or environment.secret_in(DATA_DIR / "secret-key")
+KEK = environment.text("KEK")  # base64 of 32 octets; else the file
+KEK_FILE = Path(environment.text("KEK_PATH", str(DATA_DIR / "key-encryption-key")))
+MAKES_KEK = not PRODUCTION  # on the first run of the embedded mode
+
+PUBLIC_URL = environment.text("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
+ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS") or [
+    urlsplit(PUBLIC_URL).hostname or "127.0.0.1",
+    "127.0.0.1",
+    "localhost",
+]
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django_htmx",
+    "django_filters",
+    "allauth",
+    "allauth.account",
+    "rules.apps.AutodiscoverRulesConfig",
+    "csp",
+    "core",
+    "audit",
+    "outbox",
+    "keys",
+    "accounts",
+    "cas",
+    "gateways",
+    "certificates",
+    "trust",
+    "alerts",
+    "certadmin",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "core.middleware.BodyLimitMiddleware",
+    "core.middleware.RefusalMiddleware",
+]
+
+ROOT_URLCONF = "certadmin.urls"
+WSGI_APPLICATION = "certadmin.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": False,
+        "OPTIONS": {
+            "builtins": ["core.templatetags.ui", "django.templatetags.static"],
+            "loaders": [
+                (
+                    "django.template.loaders.cached.Loader",
+                    [
+                        "django.template.loaders.filesystem.Loader",
+                        "django.template.loaders.app_directories.Loader",
+                    ],
+                )
+            ],
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "certadmin.frame.frame",
+            ],
+        },
+    }
+]
+del TEMPLATES[0]["APP_DIRS"]
+FORM_RENDERER = "django.forms.renderers.DjangoTemplates"
+
+DATABASES = {
+    "default": environment.database(environment.text("DATABASE_URL") or f"sqlite:///{DATA_DIR / 'certadmin.sqlite3'}")
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "rules.permissions.ObjectPermissionBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "overview"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_SESSION_REMEMBER = False
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+REAUTHENTICATE_AFTER = 15 * 60  # seconds, before a private key is handed out
+
+LANGUAGE_CODE = "en-gb"
+USE_I18N = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = Path(environment.text("STATIC", str(BASE_DIR / "staticfiles")))
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+
+# uploads never touch a disk, and are small
+FILE_UPLOAD_HANDLERS = ["core.uploads.BoundedMemoryHandler"]
+DATA_UPLOAD_MAX_MEMORY_SIZE = 3 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
+DATA_UPLOAD_MAX_NUMBER_FILES = 20
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+        "manifest-src": [SELF],
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+if PRODUCTION:
+    SECURE_SSL_REDIRECT = True
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+    SECURE_HSTS_SECONDS = 365 * 24 * 3600
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+    if environment.flag("BEHIND_TLS_PROXY"):
+        SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+MAIL_DIR = DATA_DIR / "mail"
+globals().update(environment.mail(environment.text("SMTP_URL")))
+DEFAULT_FROM_EMAIL = environment.text("MAIL_FROM", "certadmin@localhost")
+
+# stores: directories below one of these roots, S3 endpoints in private ranges only where named
+STORE_ROOTS = [Path(root).resolve() for root in environment.words("STORE_ROOTS")] or [DATA_DIR / "stores"]
+PRIVATE_HOSTS = environment.words("PRIVATE_HOSTS")
+S3_ACCESS_KEY_ID = environment.text("S3_ACCESS_KEY_ID")
+S3_SECRET_ACCESS_KEY = environment.text("S3_SECRET_ACCESS_KEY")
+FIRST_STORE = environment.text("STORE", "" if PRODUCTION else f"directory:{DATA_DIR / 'stores' / 'main'}")
+
+REDIS_URL = environment.text("REDIS_URL") or f"redis+socket://{DATA_DIR / 'redis' / 'redis.sock'}"
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": environment.number("VISIBILITY_TIMEOUT", 600),
+    "socket_connect_timeout": 1,
+    "socket_timeout": 5,
+    "retry_on_timeout": False,
+}
+CELERY_TASK_TIME_LIMIT = 300
+# how long a piece of work is held before another worker may take it, and how often the schedule looks
+LEASE_SECONDS = environment.number("LEASE_SECONDS", 60)
+SWEEP_SECONDS = environment.number("SWEEP_SECONDS", 20)
+SEAL_SECONDS = environment.number("SEAL_SECONDS", 2)
+STORE_CHECK_SECONDS = environment.number("STORE_CHECK_SECONDS", 300)
+KEY_DAYS = 7  # how long a key made here waits for its holder
+LOG_LEVEL = environment.text("LOG_LEVEL", "INFO")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"()": "core.logs.Formatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {"django.server": {"handlers": ["stderr"], "level": "WARNING", "propagate": False}},
+}

@@ -1,0 +1,17 @@
+"""All addresses. Of django-allauth only signing in, signing out and the password reset are there."""
+
+from django.urls import include, path
+
+from certadmin import views
+
+urlpatterns = [
+    path("", views.overview, name="overview"),
+    path("healthz", views.healthz, name="healthz"),
+    path("", include("accounts.urls")),
+    path("authorities/", include("cas.urls")),
+    path("gateways/", include("gateways.urls")),
+    path("", include("certificates.urls")),
+    path("trust/", include("trust.urls")),
+    path("alerts/", include("alerts.urls")),
+    path("audit/", include("audit.urls")),
+]

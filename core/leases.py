@@ -1,0 +1,49 @@
+"""Work that one worker holds at a time, by a conditional update: the database is the truth, the broker a doorbell."""
+
+import os
+import socket
+import uuid
+from datetime import datetime, timedelta
+from typing import Any, Self, TypeVar
+
+from django.db import models
+from django.db.models import F, Q
+
+from core import clock
+
+PROCESS = f"{socket.gethostname()}:{os.getpid()}"
+M = TypeVar("M", bound="Leased")
+
+
+class LeaseQuerySet(models.QuerySet[M]):
+    """Querysets of rows that are claimed before they are worked on."""
+
+    def unheld(self, now: datetime | None = None) -> Self:
+        """Rows that nobody holds at `now`."""
+        return self.filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now or clock.now()))
+
+    def held_by(self, owner: str) -> Self:
+        """Rows whose lease `owner` still holds; finishing a piece of work goes through this."""
+        return self.filter(lease_owner=owner)
+
+    def claim(self, pk: Any, *, seconds: float) -> str | None:
+        """Take the row for `seconds` and return the new owner's name, or None where another was faster."""
+        owner = f"{PROCESS}:{uuid.uuid4().hex[:12]}"
+        now = clock.now()
+        taken = (
+            self.unheld(now)
+            .filter(pk=pk)
+            .update(lease_owner=owner, lease_until=now + timedelta(seconds=seconds), attempts=F("attempts") + 1)
+        )
+        return owner if taken else None
+
+
+class Leased(models.Model):
+    """Columns of a lease: who holds the row, until when, and how often it was begun."""
+
+    lease_owner = models.CharField(max_length=120, blank=True, default="")
+    lease_until = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        abstract = True

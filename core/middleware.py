@@ -1,0 +1,45 @@
+"""Renders refused acts, once, for whoever asked: a toast, a page or JSON."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+from core.errors import Refused
+from core.uploads import MAX_REQUEST_BYTES
+
+
+class BodyLimitMiddleware:
+    """Answers 413 before a byte of a too large body is read."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if length.isdigit() and int(length) <= MAX_REQUEST_BYTES:
+            return self.get_response(request)
+        return render(request, "413.html", {"limit": MAX_REQUEST_BYTES // 1024 // 1024}, status=413)
+
+
+class RefusalMiddleware:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        return render_refusal(request, error) if isinstance(error, Refused) else None
+
+
+def render_refusal(request: HttpRequest, error: Refused) -> HttpResponse:
+    """A fragment for htmx (shown as a toast), JSON for scripts, else a page with a way on."""
+    if request.headers.get("HX-Request"):
+        response = render(request, "ui/_toast.html", {"error": error}, status=error.status)
+        response["HX-Retarget"] = "#toasts"
+        response["HX-Reswap"] = "beforeend"
+        return response
+    if "application/json" in request.headers.get("Accept", ""):
+        return JsonResponse({"code": error.code, "message": error.message}, status=error.status)
+    return render(request, "errors/refused.html", {"error": error}, status=error.status)

@@ -1,0 +1,137 @@
+"""The parts that every page is built of. Loaded as built-ins: no page needs `load`."""
+
+import re
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from django import template
+from django.conf import settings
+from django.template.context import RequestContext
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from core import clock
+
+register = template.Library()
+
+DAY = timedelta(days=1)
+UNITS = ((365 * DAY, "y"), (DAY, "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "min"))
+
+
+@cache
+def _paths_of(name: str) -> str:
+    file = Path(settings.BASE_DIR) / "static" / "vendor" / "icons" / f"{name}.svg"
+    inner = re.search(r"<svg[^>]*>(.*)</svg>", file.read_text(), re.DOTALL)
+    if inner is None:
+        raise ValueError(f"{file} is no SVG")
+    return re.sub(r"\s+", " ", inner.group(1)).strip()
+
+
+@register.simple_tag
+def icon(name: str, extra: str = "") -> SafeString:
+    """A Tabler icon, inline, hidden from screen readers."""
+    return format_html(
+        '<svg class="c-icon {}" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-linecap="round" '
+        'stroke-linejoin="round" aria-hidden="true">{}</svg>',
+        extra,
+        mark_safe(_paths_of(name)),  # noqa: S308  a file of the front end, never of a person
+    )
+
+
+def span_in_words(span: timedelta) -> str:
+    """Return a length of time as one scans it: `3 min`, `5 h`, `12 d`, `2 y`."""
+    span = abs(span)
+    for unit, word in UNITS:
+        if span >= unit * (2 if word == "y" else 1):
+            return f"{span // unit} {word}"
+    return "now"
+
+
+@register.filter
+def utc(instant: datetime | None) -> str:
+    """`26 May 2026, 14:00 UTC`."""
+    return f"{instant.day} {instant:%b %Y, %H:%M} UTC" if instant else ""
+
+
+@register.filter
+def day(instant: datetime | None) -> str:
+    """`26 May 2026`."""
+    return f"{instant.day} {instant:%b %Y}" if instant else ""
+
+
+@register.simple_tag
+def ago(instant: datetime | None) -> SafeString | str:
+    """How long ago, or until when, with the absolute instant on hover."""
+    if instant is None:
+        return "never"
+    now = clock.now()
+    words = span_in_words(now - instant)
+    shown = words if words == "now" or instant <= now else f"in {words}"
+    return format_html('<time datetime="{}" title="{}">{}</time>', instant.isoformat(), utc(instant), shown)
+
+
+@register.filter
+def days_left(instant: datetime | None) -> int | None:
+    """Whole days from now to `instant`; negative once it is over."""
+    return None if instant is None else (instant - clock.now()) // DAY
+
+
+@register.filter
+def urgency(instant: datetime | None) -> str:
+    """The state word of an end: `bad` when over or within 14 days, `warn` within 60, else `good`."""
+    left = days_left(instant)
+    if left is None:
+        return "idle"
+    return "bad" if left < 14 else "warn" if left < 60 else "good"
+
+
+@register.filter
+def grouped(hexadecimal: str) -> str:
+    """A fingerprint or serial in groups of four, upper case."""
+    text = hexadecimal.upper()
+    return " ".join(text[i : i + 4] for i in range(0, len(text), 4))
+
+
+@register.filter
+def shortened(hexadecimal: str) -> str:
+    """The two ends of a long fingerprint or serial: `9C41 7B0E … 11F8`."""
+    text = hexadecimal.upper()
+    return grouped(text) if len(text) <= 16 else f"{grouped(text[:8])} … {text[-4:]}"
+
+
+@register.inclusion_tag("ui/_pill.html")
+def pill(state: str, words: str, icon_name: str = "") -> dict[str, str]:
+    """A state with its word, for heads: state is good, warn, bad, info or idle."""
+    icons = {
+        "good": "check",
+        "warn": "alert-triangle",
+        "bad": "circle-x",
+        "info": "info-circle",
+        "idle": "circle",
+    }
+    return {"state": state, "words": words, "icon": icon_name or icons[state]}
+
+
+@register.inclusion_tag("ui/_copy.html")
+def copy(value: str, what: str) -> dict[str, str]:
+    """A button that copies `value`; `what` names it for screen readers."""
+    return {"value": value, "what": what}
+
+
+@register.inclusion_tag("ui/_field.html")
+def field(bound: Any) -> dict[str, Any]:
+    """A form field with its label, help and errors, tied together for screen readers."""
+    return {"field": bound}
+
+
+@register.simple_tag(takes_context=True)
+def with_query(context: RequestContext, **changes: Any) -> str:
+    """The page's query string with `changes`; None drops a key. Paging keys are dropped when a filter changes."""
+    query = context["request"].GET.copy()
+    for key, value in changes.items():
+        query.pop(key, None)
+        if value is not None:
+            query[key] = str(value)
+    return f"?{query.urlencode()}"

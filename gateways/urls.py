@@ -1,0 +1,6 @@
+"""Addresses of the gateways pages."""
+
+from django.urls import URLPattern
+
+app_name = "gateways"
+urlpatterns: list[URLPattern] = []
