@@ -50,18 +50,18 @@ class Made:
         return x509.load_der_x509_certificate(self.der)
 
 
-def make_root(name: str = "Acme Root CA", **changes: object) -> Made:
+def make_root(name: str | x509.Name = "Acme Root CA", **changes: object) -> Made:
     """A self-signed CA, 2024 to 2044; `changes` go to `make_certificate`."""
     return make_certificate(name, **(_AUTHORITY | {"not_before": at(2024), "not_after": at(2044)} | changes))  # type: ignore[arg-type]  # each change is a parameter
 
 
-def make_issuing(issuer: Made, name: str = "Acme Gateway CA", **changes: object) -> Made:
+def make_issuing(issuer: Made, name: str | x509.Name = "Acme Gateway CA", **changes: object) -> Made:
     """A CA under `issuer`, 2025 to 2035."""
     dates = {"not_before": at(2025), "not_after": at(2035)}
     return make_certificate(name, issuer=issuer, **(_AUTHORITY | dates | changes))  # type: ignore[arg-type]  # each change is a parameter
 
 
-def make_leaf(issuer: Made, eui: str = EUI, **changes: object) -> Made:
+def make_leaf(issuer: Made, eui: str | x509.Name = EUI, **changes: object) -> Made:
     """A gateway's client certificate under `issuer`, 2026."""
     return make_certificate(eui, issuer=issuer, **({"extensions": leaf_extensions()} | changes))  # type: ignore[arg-type]  # each change is a parameter
 
@@ -147,9 +147,7 @@ def rsa_spki(modulus: int, exponent: int = 65537) -> bytes:
 
 
 def public_der(key: PrivateKey) -> bytes:
-    return key.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    return key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def private_pem(key: PrivateKey, *, password: bytes | None = None) -> bytes:
