@@ -38,9 +38,15 @@ class Key(models.Model):
 
 
 class Canary(models.Model):
-    """A known text under the key-encryption key: tells a wrong key before anything is signed with it."""
+    """A known text under the key-encryption key: tells a wrong key before anything is signed with it.
 
-    kek_id = models.CharField(max_length=32, unique=True)
+    At most one row.
+    """
+
+    only = models.BooleanField(default=True, unique=True)
+    kek_id = models.CharField(max_length=32)
+    wrap_nonce = models.BinaryField()
+    wrapped_key = models.BinaryField()
     nonce = models.BinaryField()
     ciphertext = models.BinaryField()
 

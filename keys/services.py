@@ -1,0 +1,122 @@
+"""The vault's calls. A private key is unlocked only inside them, and never handed to a task, a log or an error."""
+
+import hashlib
+import uuid
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from core import clock
+from core.errors import Refused
+from keys import kek
+from keys.kek import WrongKek
+from keys.models import Canary, Key
+from pki import private_keys, sealing
+from pki.errors import PkiError
+from pki.sealing import SealBroken, Sealed
+
+
+def create_key(key_type: str, *, purpose: str) -> Key:
+    """Make a key pair and keep its private half sealed."""
+    check_kek()
+    key_id = uuid.uuid4()
+    private_der = private_keys.generate(key_type)
+    public_der = private_keys.public_key_der(private_der)
+    sealed = sealing.seal(private_der, kek=kek.read(), key_id=str(key_id))
+    return Key.objects.create(
+        id=key_id,
+        purpose=purpose,
+        key_type=key_type,
+        public_key=public_der,
+        spki_sha256=hashlib.sha256(public_der).hexdigest(),
+        kek_id=sealed.kek_id,
+        wrap_nonce=sealed.wrap_nonce,
+        wrapped_key=sealed.wrapped_key,
+        nonce=sealed.nonce,
+        ciphertext=sealed.ciphertext,
+    )
+
+
+def public_key(key_id: uuid.UUID) -> bytes:
+    """Return the DER SubjectPublicKeyInfo."""
+    return bytes(Key.objects.only("public_key").get(pk=key_id).public_key)
+
+
+def sign(key_id: uuid.UUID, tbs: bytes) -> bytes:
+    """Return the signature over `tbs`, with the hash that belongs to the key's type; the use is counted."""
+    signature = private_keys.sign(open_private_key(key_id), tbs)
+    Key.objects.filter(pk=key_id).update(signatures=F("signatures") + 1)
+    return signature
+
+
+def open_private_key(key_id: uuid.UUID) -> bytes:
+    """Return the PKCS#8 DER, for the signature above and for handing a made key to its holder. Keep it nowhere."""
+    row = Key.objects.get(pk=key_id)
+    if row.destroyed_at is not None:
+        raise Refused("key-destroyed", "This private key was destroyed. Request a new certificate instead.")
+    try:
+        return sealing.open_sealed(_sealed(row), kek=kek.read(), key_id=str(row.pk))
+    except SealBroken as broken:
+        raise WrongKek(broken.code, broken.message) from None
+
+
+def destroy_key(key_id: uuid.UUID) -> bool:
+    """Destroy the data key, so that no later backup can open the private key; tell whether this call did it."""
+    return bool(
+        Key.objects.filter(pk=key_id, destroyed_at__isnull=True).update(
+            destroyed_at=clock.now(), wrapped_key=None, wrap_nonce=None, nonce=None, ciphertext=None
+        )
+    )
+
+
+def prepare() -> bool:
+    """Make the key-encryption key and its canary on the first run; tell whether the key was made here.
+
+    A database that already has a canary never gets a new key: it would open nothing.
+    """
+    made = settings.MAKES_KEK and not Canary.objects.exists() and kek.make_file()
+    check_kek()
+    return made
+
+
+def check_kek() -> None:
+    """Raise `NoKek` or `WrongKek` unless the configured key opens this database's canary."""
+    try:
+        sealing.check_canary(_sealed(_canary()), kek=kek.read())
+    except SealBroken:
+        raise WrongKek(
+            "wrong-kek",
+            "This is not the key-encryption key that this database was made with: nothing can be signed. "
+            "Put the right one back; a backup of the database is worthless without it.",
+        ) from None
+    except PkiError as error:
+        raise WrongKek(error.code, error.message) from None
+
+
+def _canary() -> Canary:
+    row = Canary.objects.first()
+    if row is not None:
+        return row
+    sealed = sealing.seal_canary(kek.read())
+    try:
+        with transaction.atomic():
+            return Canary.objects.create(
+                kek_id=sealed.kek_id,
+                wrap_nonce=sealed.wrap_nonce,
+                wrapped_key=sealed.wrapped_key,
+                nonce=sealed.nonce,
+                ciphertext=sealed.ciphertext,
+            )
+    except IntegrityError:  # another process was faster
+        return Canary.objects.get()
+
+
+def _sealed(row: Key | Canary) -> Sealed:
+    return Sealed(
+        wrapped_key=bytes(row.wrapped_key or b""),
+        wrap_nonce=bytes(row.wrap_nonce or b""),
+        nonce=bytes(row.nonce or b""),
+        ciphertext=bytes(row.ciphertext or b""),
+        kek_id=row.kek_id,
+    )
