@@ -58,9 +58,7 @@ def refuse_template(template: Template) -> None:
     if not 0 < template.serial < 1 << SERIAL_BITS:
         raise PkiError("serial-refused", "A serial number is positive and has at most 20 octets.")
     if template.profile.is_self_signed != (template.issuer_der is None):
-        raise PkiError(
-            "issuer-missing", "A root signs itself, and everything else needs an issuing authority."
-        )
+        raise PkiError("issuer-missing", "A root signs itself, and everything else needs an issuing authority.")
     chosen = template.path_length
     if chosen is not None and (chosen < 0 or not template.profile.is_ca):
         raise PkiError("path-length-refused", "Only an authority has a path length, from 0 upwards.")
@@ -74,9 +72,7 @@ def refuse_issuer(issuer: x509.Certificate, template: Template) -> None:
         raise PkiError("issuer-not-a-ca", "The chosen issuer is not a CA certificate; choose an authority.")
     key_usage = _extension(issuer, x509.KeyUsage)
     if key_usage is not None and not key_usage.key_cert_sign:
-        raise PkiError(
-            "issuer-cannot-sign", "The chosen authority's key usage does not allow it to sign certificates."
-        )
+        raise PkiError("issuer-cannot-sign", "The chosen authority's key usage does not allow it to sign certificates.")
     _refuse_path_length(constraints.path_length, template)
     _refuse_usages(issuer, template)
     _refuse_outliving(issuer, template)
@@ -90,29 +86,29 @@ def _extension(certificate: x509.Certificate, kind: type[ExtensionValue]) -> Ext
 
 
 def _refuse_names(template: Template) -> None:
-    names = (template.common_name, template.organisation)
-    if any(len(name) > NAME_LENGTH or not name.isprintable() or name != name.strip() for name in names):
+    if not (_is_readable(template.common_name) and _is_readable(template.organisation)):
         raise PkiError(
             "name-refused",
-            f"A name has at most {NAME_LENGTH} printable characters, without blanks at its ends.",
+            f"A name has at most {NAME_LENGTH} letters without blanks at its ends; letters with accents count twice.",
         )
     if not template.common_name:
         raise PkiError("name-refused", "A certificate needs a common name.")
     if template.profile.is_ca:
         return
     if template.organisation or not EUI_NAME.fullmatch(template.common_name):
-        raise PkiError(
-            "common-name-refused", "A gateway is named by its EUI alone: 16 digits 0-9, A-F in upper case."
-        )
+        raise PkiError("common-name-refused", "A gateway is named by its EUI alone: 16 digits 0-9, A-F in upper case.")
+
+
+def _is_readable(name: str) -> bool:
+    """The bound is meant in characters, but `cryptography` counts octets, and so does many a reader."""
+    return name.isprintable() and name == name.strip() and len(name.encode()) <= NAME_LENGTH
 
 
 def _refuse_key(template: Template) -> None:
     kind = key_type(read_public_key(template.public_key_der))
     if kind not in template.profile.key_types:
         allowed = ", ".join(sorted(template.profile.key_types))
-        raise PkiError(
-            "key-type-refused", f"A key of type {kind} is not certified here; use one of {allowed}."
-        )
+        raise PkiError("key-type-refused", f"A key of type {kind} is not certified here; use one of {allowed}.")
 
 
 def _refuse_times(template: Template) -> None:
@@ -137,9 +133,7 @@ def _refuse_path_length(allowed: int | None, template: Template) -> None:
         )
     chosen = path_length(template)
     if chosen is None or chosen >= allowed:
-        raise PkiError(
-            "path-length-refused", f"Under this authority the path length is at most {allowed - 1}."
-        )
+        raise PkiError("path-length-refused", f"Under this authority the path length is at most {allowed - 1}.")
 
 
 def _refuse_usages(issuer: x509.Certificate, template: Template) -> None:
@@ -158,6 +152,4 @@ def _refuse_outliving(issuer: x509.Certificate, template: Template) -> None:
     if template.not_before + BACKDATING < issuer.not_valid_before_utc:
         raise PkiError("issuer-not-yet-valid", "The chosen authority is not valid yet.")
     if template.not_after > issuer.not_valid_after_utc:
-        raise PkiError(
-            "outlives-issuer", "A certificate must not outlive its issuer; choose a shorter lifetime."
-        )
+        raise PkiError("outlives-issuer", "A certificate must not outlive its issuer; choose a shorter lifetime.")

@@ -89,9 +89,7 @@ def new_serial() -> int:
     return (1 << (SERIAL_BITS - 1)) | secrets.randbits(SERIAL_BITS - 1)
 
 
-def validity(
-    now: datetime, lifetime: timedelta, issuer_not_after: datetime | None
-) -> tuple[datetime, datetime]:
+def validity(now: datetime, lifetime: timedelta, issuer_not_after: datetime | None) -> tuple[datetime, datetime]:
     """Return (notBefore, notAfter) in whole seconds: from five minutes ago to `now` + `lifetime`.
 
     Never past the issuer's own end (None for a root) nor past the year 9999, the last that X.509 can write.
@@ -149,9 +147,7 @@ def complete(tbs: bytes, *, algorithm: str, signature: bytes, issuer_public_key_
 
 def _refuse_misread(der: bytes, tbs: bytes) -> None:
     if load_certificate(der).tbs_certificate_bytes != tbs:
-        raise PkiError(
-            "tbs-differs", "The certificate does not hold the bytes that were recorded before signing."
-        )
+        raise PkiError("tbs-differs", "The certificate does not hold the bytes that were recorded before signing.")
 
 
 def _der(tag: int, content: bytes) -> bytes:
@@ -183,9 +179,7 @@ def _builder(template: Template, subject: x509.Name, issuer: _Issuer) -> x509.Ce
     )
 
 
-def _extensions(
-    template: Template, subject_key: PublicKey, issuer: _Issuer
-) -> list[tuple[x509.ExtensionType, bool]]:
+def _extensions(template: Template, subject_key: PublicKey, issuer: _Issuer) -> list[tuple[x509.ExtensionType, bool]]:
     """The extensions in the order in which they are encoded, each with its criticality (RFC 5280 section
     4.2.1)."""
     profile = template.profile

@@ -19,9 +19,7 @@ class LintRefused(PkiError):
 
     def __init__(self, findings: tuple[Finding, ...]) -> None:
         words = "; ".join(f"{finding.code}: {finding.message}" for finding in findings)
-        super().__init__(
-            "lint-refused", f"The certificate would break RFC 5280, so it was not signed ({words})."
-        )
+        super().__init__("lint-refused", f"The certificate would break RFC 5280, so it was not signed ({words}).")
         self.findings = findings
 
 

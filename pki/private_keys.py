@@ -44,13 +44,9 @@ def read_private_key(private_der: bytes) -> PrivateKey:
     log."""
     try:
         # the check of RSA primes takes 40 ms, and the seal has already shown that these are the bytes we made
-        key = serialization.load_der_private_key(
-            private_der, password=None, unsafe_skip_rsa_key_validation=True
-        )
+        key = serialization.load_der_private_key(private_der, password=None, unsafe_skip_rsa_key_validation=True)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise PkiError(
-            "private-key-unreadable", "The stored private key cannot be read; restore a backup."
-        ) from None
+        raise PkiError("private-key-unreadable", "The stored private key cannot be read; restore a backup.") from None
     if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
         raise PkiError("key-type-refused", "Only RSA and ECDSA private keys are used here.")
     return key

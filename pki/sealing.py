@@ -61,14 +61,10 @@ def open_sealed(sealed: Sealed, *, kek: bytes, key_id: str, purpose: str = "priv
     if not hmac.compare_digest(sealed.kek_id, kek_id(kek)):
         raise SealBroken("wrong-kek", "This was sealed under another key-encryption key; configure that one.")
     try:
-        data_key = AESGCM(kek).decrypt(
-            sealed.wrap_nonce, sealed.wrapped_key, _bound_to("data-key", purpose, key_id)
-        )
+        data_key = AESGCM(kek).decrypt(sealed.wrap_nonce, sealed.wrapped_key, _bound_to("data-key", purpose, key_id))
         return AESGCM(data_key).decrypt(sealed.nonce, sealed.ciphertext, _bound_to("secret", purpose, key_id))
     except (InvalidTag, ValueError):
-        raise SealBroken(
-            "seal-broken", "The stored secret has been altered; restore it from a backup."
-        ) from None
+        raise SealBroken("seal-broken", "The stored secret has been altered; restore it from a backup.") from None
 
 
 def kek_id(kek: bytes) -> str:
@@ -85,16 +81,12 @@ def seal_canary(kek: bytes) -> Sealed:
 def check_canary(canary: Sealed, *, kek: bytes) -> None:
     """Raise `SealBroken` unless `kek` is the key-encryption key that sealed the canary."""
     if open_sealed(canary, kek=kek, key_id=CANARY_ID, purpose="canary") != CANARY:
-        raise SealBroken(
-            "wrong-kek", "This is not the key-encryption key of this database; configure the right one."
-        )
+        raise SealBroken("wrong-kek", "This is not the key-encryption key of this database; configure the right one.")
 
 
 def _check_kek(kek: bytes) -> None:
     if len(kek) != KEY_SIZE:
-        raise PkiError(
-            "kek-size", f"A key-encryption key has {KEY_SIZE} octets, and this one has {len(kek)}."
-        )
+        raise PkiError("kek-size", f"A key-encryption key has {KEY_SIZE} octets, and this one has {len(kek)}.")
 
 
 def _bound_to(layer: str, purpose: str, key_id: str) -> bytes:

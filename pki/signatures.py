@@ -26,12 +26,8 @@ class SignatureAlgorithm:
 
 # AlgorithmIdentifiers: RFC 5758 section 3.2 (ECDSA, parameters absent), RFC 4055 section 5 (RSA, parameters
 # NULL)
-ECDSA_SHA256 = SignatureAlgorithm(
-    "ecdsa-with-SHA256", bytes.fromhex("300a06082a8648ce3d040302"), hashes.SHA256()
-)
-ECDSA_SHA384 = SignatureAlgorithm(
-    "ecdsa-with-SHA384", bytes.fromhex("300a06082a8648ce3d040303"), hashes.SHA384()
-)
+ECDSA_SHA256 = SignatureAlgorithm("ecdsa-with-SHA256", bytes.fromhex("300a06082a8648ce3d040302"), hashes.SHA256())
+ECDSA_SHA384 = SignatureAlgorithm("ecdsa-with-SHA384", bytes.fromhex("300a06082a8648ce3d040303"), hashes.SHA384())
 RSA_SHA256 = SignatureAlgorithm(
     "sha256WithRSAEncryption", bytes.fromhex("300d06092a864886f70d01010b0500"), hashes.SHA256()
 )
@@ -45,9 +41,7 @@ def read_public_key(der: bytes) -> PublicKey:
     except (ValueError, UnsupportedAlgorithm) as error:
         raise PkiError("public-key-unreadable", "The public key cannot be read; make a new one.") from error
     if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
-        raise PkiError(
-            "key-type-refused", "Gateways and authorities here use RSA or ECDSA keys, and this is neither."
-        )
+        raise PkiError("key-type-refused", "Gateways and authorities here use RSA or ECDSA keys, and this is neither.")
     return key
 
 
@@ -69,9 +63,7 @@ def signature_algorithm(public_key: PublicKey) -> SignatureAlgorithm:
         return ECDSA_SHA256
     if public_key.curve.name == "secp384r1":
         return ECDSA_SHA384
-    raise PkiError(
-        "key-type-refused", f"Nothing is signed with a key on {public_key.curve.name}; use P-256 or P-384."
-    )
+    raise PkiError("key-type-refused", f"Nothing is signed with a key on {public_key.curve.name}; use P-256 or P-384.")
 
 
 def hash_algorithm(public_key: PublicKey) -> hashes.SHA256 | hashes.SHA384:
