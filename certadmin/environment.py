@@ -1,7 +1,9 @@
 """Settings from the environment: `NAME`, or `NAME_FILE` for a secret kept in a file."""
 
+import hashlib
 import os
 import secrets
+import tempfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -41,6 +43,17 @@ def secret_in(path: Path) -> str:
         finally:
             made.unlink()
     return path.read_text().strip()
+
+
+def short_socket(path: Path) -> Path:
+    """Return `path`, or a private short one in its place where the system allows no name so long (107 octets)."""
+    if len(str(path)) < 100:
+        return path
+    folder = Path(tempfile.gettempdir()) / f"certadmin-{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        raise PermissionError(f"{folder} belongs to somebody else; remove it or set CERTADMIN_REDIS_URL")
+    return folder / path.name
 
 
 def database(url: str) -> dict[str, Any]:

@@ -188,8 +188,9 @@ S3_ACCESS_KEY_ID = environment.text("S3_ACCESS_KEY_ID")
 S3_SECRET_ACCESS_KEY = environment.text("S3_SECRET_ACCESS_KEY")
 FIRST_STORE = environment.text("STORE", "" if PRODUCTION else f"directory:{DATA_DIR / 'stores' / 'main'}")
 
-REDIS_URL = environment.text("REDIS_URL") or f"redis+socket://{DATA_DIR / 'redis' / 'redis.sock'}"
-CELERY_BROKER_URL = REDIS_URL
+REDIS_IS_EMBEDDED = not environment.text("REDIS_URL")
+REDIS_SOCKET = environment.short_socket(DATA_DIR / "redis" / "redis.sock")
+CELERY_BROKER_URL = environment.text("REDIS_URL") or f"redis+socket://{REDIS_SOCKET}"
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True

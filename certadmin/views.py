@@ -1,10 +1,10 @@
 """The overview and the state of every part."""
 
-from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from accounts.access import SignedInRequest, allowed
+from certadmin import health
 from core.pages import page
 
 
@@ -16,5 +16,6 @@ def overview(request: SignedInRequest) -> HttpResponse:
 
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
-    connection.ensure_connection()
-    return JsonResponse({"ok": True})
+    """JSON with the state of each part; 503 only where no page could be served."""
+    parts = health.check()
+    return JsonResponse(health.as_json(parts), status=200 if parts["database"].ok else 503)
