@@ -135,3 +135,12 @@ def with_query(context: RequestContext, **changes: Any) -> str:
         if value is not None:
             query[key] = str(value)
     return f"?{query.urlencode()}"
+
+
+@register.inclusion_tag("ui/_sort.html", takes_context=True)
+def sort_head(context: RequestContext, name: str, label: str, classes: str = "") -> dict[str, str]:
+    """The head of a sortable column; a second click turns the order round. The page is `page` in the context."""
+    now = context["page"].sort
+    direction = {name: "ascending", f"-{name}": "descending"}.get(now, "")
+    href = with_query(context, sort=f"-{name}" if now == name else name, after=None, before=None)
+    return {"label": label, "classes": classes, "href": href, "direction": direction}
