@@ -1,13 +1,16 @@
 """Authorities: CA certificates that the system knows, and the register of what our own keys sign."""
 
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Any, Self
 
 from django.db import models
+from django.db.models import Q
 
 from accounts.models import User, Vendor
 from core import clock
+from core.logs import one_line
 from keys.models import Key
+from pki.facts import CertificateFacts
 
 
 class AuthorityQuerySet(models.QuerySet["Authority"]):
@@ -33,6 +36,18 @@ class AuthorityQuerySet(models.QuerySet["Authority"]):
         """Operated authorities that sign gateway certificates: those that another authority issued."""
         return self.operated().filter(parent__isnull=False)
 
+    def usable_at(self, instant: datetime) -> Self:
+        """Operated issuing authorities that may sign a gateway's certificate at `instant`."""
+        return self.issuing().approved().valid_at(instant)
+
+    def beside(self, vendor: Vendor | None) -> Self:
+        """Those that a chain of `vendor` may be drawn with: its own, and those of no vendor."""
+        return self.filter(Q(vendor=vendor) | Q(vendor__isnull=True))
+
+    def listed(self) -> Self:
+        """Without what lists never show."""
+        return self.defer("der", "subject", "issuer", "findings").select_related("vendor", "parent")
+
 
 class Authority(models.Model):
     """A CA certificate. Its facts are columns, written once at intake; a row is known by the SHA-256 of its DER."""
@@ -52,10 +67,10 @@ class Authority(models.Model):
     name = models.CharField(max_length=300)  # the common name, or the whole subject
     subject = models.TextField()
     issuer = models.TextField()
-    serial = models.CharField(max_length=64)
+    serial = models.TextField()  # lower-case hex; foreign ones may be longer than the RFC allows
     not_before = models.DateTimeField()
     not_after = models.DateTimeField(db_index=True)
-    key_type = models.CharField(max_length=20)
+    key_type = models.CharField(max_length=60)
     spki_sha256 = models.CharField(max_length=64, db_index=True)
     signature_algorithm = models.CharField(max_length=60)
     path_length = models.IntegerField(null=True, blank=True)
@@ -91,6 +106,43 @@ class Authority(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @classmethod
+    def from_facts(cls, facts: CertificateFacts, **more: Any) -> "Authority":
+        """An unsaved row with the facts of a certificate; `more` says where it comes from."""
+        return cls(
+            sha256=facts.sha256,
+            der=facts.der,
+            name=one_line(facts.name)[:300],
+            subject=one_line(facts.subject),
+            issuer=one_line(facts.issuer),
+            serial=facts.serial,
+            not_before=facts.not_before,
+            not_after=facts.not_after,
+            key_type=facts.key_type,
+            spki_sha256=facts.spki_sha256,
+            signature_algorithm=facts.signature_algorithm,
+            path_length=facts.path_length,
+            is_root=facts.is_self_signed,
+            **more,
+        )
+
+    def chain(self) -> "list[Authority]":
+        """This authority and those above it, issuing first, as far as they are known."""
+        chain, seen = [self], {self.pk}
+        while (above := chain[-1].parent) is not None and above.pk not in seen:
+            chain.append(above)
+            seen.add(above.pk)
+        return chain
+
+    @property
+    def is_issuing(self) -> bool:
+        """Operated, and below a root: it signs gateway certificates."""
+        return self.is_operated and self.parent_id is not None
+
+    @property
+    def kind(self) -> str:
+        return "Root" if self.is_root else "Issuing"
+
     @property
     def is_operated(self) -> bool:
         return self.origin == self.Origin.OPERATED
@@ -119,17 +171,39 @@ class TestLeaf(models.Model):
         return self.name
 
 
-class Signing(models.Model):
-    """One signature of an operated key over a certificate: committed before the key is used (G1).
+class SigningQuerySet(models.QuerySet["Signing"]):
+    def reserved(self) -> Self:
+        return self.filter(state=Signing.State.RESERVED)
 
-    A row that stays `reserved` past its lease may or may not have become a certificate: `may-exist`.
+    def may_exist(self) -> Self:
+        return self.filter(state=Signing.State.MAY_EXIST)
+
+    def reserved_before(self, instant: datetime) -> Self:
+        return self.reserved().filter(reserved_at__lte=instant)
+
+    def open_to_sign(self) -> Self:
+        """Not signed and not revoked: whoever was interrupted may still finish these."""
+        return self.filter(state__in=[Signing.State.RESERVED, Signing.State.MAY_EXIST], revoked_at__isnull=True)
+
+
+class Signing(models.Model):
+    """One signature of an operated key over a certificate: committed, with every byte to be signed, before the
+    key is used (G1).
+
+    A row that stays `reserved` may or may not have become a certificate: it is settled as `may-exist`, can be
+    revoked by serial, and can still be finished, which signs the same bytes and gives the same certificate.
     """
 
     class State(models.TextChoices):
         RESERVED = "reserved", "Reserved"
         SIGNED = "signed", "Signed"
         MAY_EXIST = "may-exist", "May exist"
-        VOID = "void", "Void"  # known never to have been signed
+
+    class Reason(models.TextChoices):  # RFC 5280 section 5.3.1, those that an operator chooses from
+        UNSPECIFIED = "unspecified", "No particular reason"
+        KEY_COMPROMISE = "keyCompromise", "The private key may be known to others"
+        SUPERSEDED = "superseded", "Replaced by another certificate"
+        CESSATION = "cessationOfOperation", "Out of service"
 
     key = models.ForeignKey(Key, on_delete=models.PROTECT, related_name="+")
     issuer = models.ForeignKey(Authority, null=True, on_delete=models.PROTECT, related_name="signings")  # null: a root
@@ -137,17 +211,35 @@ class Signing(models.Model):
     subject = models.CharField(max_length=300)
     profile = models.CharField(max_length=40)
     profile_version = models.PositiveIntegerField()
+    tbs = models.BinaryField()  # the TBSCertificate, as it was linted
     tbs_sha256 = models.CharField(max_length=64)
+    signature_algorithm = models.CharField(max_length=60)
     not_after = models.DateTimeField()
     requester = models.CharField(max_length=200)
     state = models.CharField(max_length=10, choices=State, default=State.RESERVED)
     reserved_at = models.DateTimeField(default=clock.now)
     signed_at = models.DateTimeField(null=True, blank=True)
+    der = models.BinaryField(null=True)  # the certificate, once signed
     revoked_at = models.DateTimeField(null=True, blank=True)
-    revocation_reason = models.CharField(max_length=30, blank=True)
+    revocation_reason = models.CharField(max_length=30, blank=True, choices=Reason)
+
+    objects = SigningQuerySet.as_manager()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["key", "serial"], name="serial_once_per_issuing_key")]
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["key", "serial"], name="serial_once_per_issuing_key"),
+            models.UniqueConstraint(
+                fields=["subject"],
+                name="operated_authority_name_once",
+                condition=Q(profile__in=["root", "issuing"], state__in=["reserved", "signed"], revoked_at__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="signed_has_a_certificate",
+                condition=Q(state="signed", der__isnull=False) | (~Q(state="signed") & Q(der__isnull=True)),
+            ),
+        ]
+        indexes = [models.Index(fields=["state", "reserved_at"])]
 
     def __str__(self) -> str:
         return f"{self.serial} {self.state}"
