@@ -166,7 +166,7 @@ CONTENT_SECURITY_POLICY = {
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
-if PRODUCTION:
+if PUBLIC_URL.startswith("https://"):
     SECURE_SSL_REDIRECT = True
     SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
     SECURE_HSTS_SECONDS = 365 * 24 * 3600
@@ -212,6 +212,7 @@ LEASE_SECONDS = environment.number("LEASE_SECONDS", 60)
 SWEEP_SECONDS = environment.number("SWEEP_SECONDS", 20)
 SEAL_SECONDS = environment.number("SEAL_SECONDS", 2)
 STORE_CHECK_SECONDS = environment.number("STORE_CHECK_SECONDS", 300)
+GATEWAYS_PER_DAY = environment.number("GATEWAYS_PER_DAY", 500)  # that one vendor may register or claim
 KEY_DAYS = 7  # how long a key made here waits for its holder
 LOG_LEVEL = environment.text("LOG_LEVEL", "INFO")
 LOGGING = {
