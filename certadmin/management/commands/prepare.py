@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from accounts.services.setup import ensure_admin_from_environment
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from trust.services.stores import connect_first_store
 
+from accounts.services.setup import ensure_admin_from_environment
 from core.errors import Refused
 from keys import services as keys
+from trust.services.stores import connect_first_store
 
 
 class Command(BaseCommand):

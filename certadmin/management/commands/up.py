@@ -10,11 +10,11 @@ import urllib.request
 from argparse import ArgumentParser
 from typing import IO, Any
 
-from accounts.services.setup import setup_link
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from accounts.services.setup import setup_link
 from certadmin import processes
 from certadmin.supervisor import Supervisor
 
