@@ -1,0 +1,126 @@
+"""Operated authorities: made here, their keys in the vault."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import transaction
+
+from accounts.models import User
+from audit.services import record
+from cas.models import Authority, Signing
+from cas.services import signing
+from core import clock
+from core.errors import Refused
+from keys import services as vault
+from keys.models import Key
+from pki.errors import PkiError
+from pki.facts import read_certificate
+from pki.issuing import Template, Twin, new_serial, prepare, validity
+from pki.profiles import ISSUING, ROOT, Profile
+
+YEAR = timedelta(days=365)
+_FIELDS = {
+    "name-refused": "name",
+    "key-type-refused": "key_type",
+    "lifetime-refused": "years",
+    "path-length-refused": "path_length",
+    "path-length-exhausted": "parent",
+    "issuer-expired": "parent",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an operator asks for. `path_length` counts the authorities that may stand below in one path."""
+
+    name: str
+    organisation: str
+    key_type: str
+    years: int
+    path_length: int
+
+
+def create_root(actor: User, plan: Plan) -> Authority:
+    """Make a key and a root that it signs."""
+    return _create(actor, plan, profile=ROOT, parent=None)
+
+
+def create_issuing(actor: User, parent: Authority, plan: Plan) -> Authority:
+    """Make a key and an issuing authority under `parent`, an operated root that it never outlives."""
+    if not (parent.is_operated and parent.is_root):
+        raise Refused("not-an-operated-root", "Choose a root that is operated here.", field="parent")
+    if clock.now() + plan.years * YEAR > parent.not_after:
+        message = f"{parent.name} ends on {parent.not_after:%d %B %Y}. {_longest_under(parent)}"
+        raise Refused("outlives-issuer", message, field="years")
+    return _create(actor, plan, profile=ISSUING, parent=parent)
+
+
+def _create(actor: User, plan: Plan, *, profile: Profile, parent: Authority | None) -> Authority:
+    """Key, reservation, signature, row: each committed before the next, so that nothing is signed unrecorded."""
+    _refuse_taken(plan.name)
+    key = vault.create_key(plan.key_type, purpose="authority")
+    reserved = _reserve(actor, plan, profile=profile, parent=parent, key=key)
+    der = signing.sign(reserved)
+    with transaction.atomic():
+        authority = _operated(actor, der, parent=parent, key=key)
+        authority.save()
+        kind = "root" if parent is None else "issuing"
+        record(actor, "authority.created", subject=authority, kind=kind, sha256=authority.sha256)
+    return authority
+
+
+def _refuse_taken(name: str) -> None:
+    if Authority.objects.operated().filter(name=name).exists():
+        message = f"An authority with the name {name} is operated here already. A successor needs a name of its own."
+        raise Refused("name-taken", message, field="name")
+
+
+def _reserve(actor: User, plan: Plan, *, profile: Profile, parent: Authority | None, key: Key) -> Signing:
+    """Reserve; where that is refused, the new key has no use and is destroyed."""
+    signer = parent.key if parent and parent.key else key
+    try:
+        twin = _twin(plan, profile=profile, parent=parent, key=key)
+        return signing.reserve(issuer=parent, key=signer, twin=twin, profile=profile, requester=actor.name)
+    except PkiError as error:
+        vault.destroy_key(key.pk)
+        raise Refused(error.code, error.message, field=_FIELDS.get(error.code)) from error
+    except Refused:
+        vault.destroy_key(key.pk)
+        raise
+
+
+def _twin(plan: Plan, *, profile: Profile, parent: Authority | None, key: Key) -> Twin:
+    start, end = validity(clock.now(), plan.years * YEAR, parent.not_after if parent else None)
+    return prepare(
+        Template(
+            profile=profile,
+            common_name=plan.name,
+            organisation=plan.organisation,
+            public_key_der=bytes(key.public_key),
+            serial=new_serial(),
+            not_before=start,
+            not_after=end,
+            issuer_der=bytes(parent.der) if parent else None,
+            path_length=plan.path_length,
+        )
+    )
+
+
+def _operated(actor: User, der: bytes, *, parent: Authority | None, key: Key) -> Authority:
+    now = clock.now()
+    return Authority.from_facts(
+        read_certificate(der),
+        origin=Authority.Origin.OPERATED,
+        state=Authority.State.APPROVED,
+        parent=parent,
+        key=key,
+        submitted_by=actor,
+        submitted_at=now,
+        decided_by=actor,
+        decided_at=now,
+    )
+
+
+def _longest_under(parent: Authority) -> str:
+    years = (parent.not_after - clock.now()) // YEAR
+    return f"Choose at most {years} years." if years > 0 else "It is too old to issue from: create a new root first."
