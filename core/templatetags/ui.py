@@ -144,3 +144,13 @@ def sort_head(context: RequestContext, name: str, label: str, classes: str = "")
     direction = {name: "ascending", f"-{name}": "descending"}.get(now, "")
     href = with_query(context, sort=f"-{name}" if now == name else name, after=None, before=None)
     return {"label": label, "classes": classes, "href": href, "direction": direction}
+
+
+@register.inclusion_tag("ui/_days.html")
+def days_cell(instant: datetime | None) -> dict[str, Any]:
+    """Days left as a number and a bar that is full from 60 days on; over is red."""
+    days = days_left(instant)
+    if days is None:
+        return {"days": None}
+    fill = {"good": "idle"}.get(urgency(instant), urgency(instant))
+    return {"days": days, "fill": fill, "share": max(0, min(100, days * 100 // 60)), "end": utc(instant)}

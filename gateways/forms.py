@@ -1,0 +1,61 @@
+"""What people type about gateways."""
+
+from typing import Any
+
+from django import forms
+
+from accounts.models import User, Vendor
+from core.forms import StyledForm
+from gateways.models import Dispute
+from pki.eui import EuiReading, InvalidEui, read_eui
+
+
+class RegisterForm(StyledForm):
+    """One gateway. `reading` is what was understood of the EUI."""
+
+    vendor = forms.ModelChoiceField(Vendor.objects.none(), empty_label="Choose a vendor")
+    eui = forms.CharField(
+        label="EUI",
+        max_length=200,
+        help_text="As on the label or in the log: 16 hex digits, with - or : between them, ID6, or a MAC address.",
+    )
+    confirmed = forms.BooleanField(required=False, widget=forms.HiddenInput)
+    name = forms.CharField(max_length=120, required=False, help_text="Where it stands, or how you call it.")
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.reading: EuiReading | None = None
+        self.fields["eui"].widget.attrs |= {"autocomplete": "off", "spellcheck": "false", "autofocus": True}
+        if user.is_vendor:
+            self.fields.pop("vendor")
+        else:
+            self.fields["vendor"].queryset = Vendor.objects.all()  # type: ignore[attr-defined]  # a choice of rows
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if "eui" in cleaned:
+            self._read(cleaned["eui"], is_confirmed=cleaned.get("confirmed", False))
+        return cleaned
+
+    def _read(self, text: str, *, is_confirmed: bool) -> None:
+        try:
+            self.reading = read_eui(text)
+        except InvalidEui as error:
+            self.add_error("eui", error.message)
+            return
+        if self.reading.question and not is_confirmed:
+            self.add_error("eui", "Answer the question below: a MAC address is no EUI yet.")
+
+
+class DescriptionForm(StyledForm):
+    name = forms.CharField(max_length=120, required=False)
+    notes = forms.CharField(max_length=4000, required=False, widget=forms.Textarea(attrs={"rows": 4}))
+
+
+class DecisionForm(StyledForm):
+    """How a dispute ends."""
+
+    outcome = forms.ChoiceField(choices=Dispute.Outcome, widget=forms.RadioSelect)
+    reason = forms.CharField(
+        max_length=1000, widget=forms.Textarea(attrs={"rows": 2}), help_text="Kept in the audit record."
+    )
