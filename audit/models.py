@@ -2,6 +2,7 @@
 
 from typing import Any, Self
 
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 
 from core import clock
@@ -30,7 +31,7 @@ class Record(models.Model):
     subject_id = models.CharField(max_length=64)
     subject_name = models.CharField(max_length=300)
     vendor_id = models.BigIntegerField(null=True, blank=True, db_index=True)
-    details = models.JSONField(default=dict)
+    details = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
 
     objects = RecordQuerySet.as_manager()
 

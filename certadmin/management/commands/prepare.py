@@ -16,6 +16,7 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         call_command("migrate", verbosity=0)
+        call_command("createcachetable", verbosity=0)
         try:
             keys.prepare()
         except Refused as refusal:

@@ -1,4 +1,4 @@
-"""Recording acts, and sealing what was recorded."""
+"""Writing one act into the record."""
 
 from typing import Any, Protocol
 
@@ -41,11 +41,22 @@ def record(
     return Record.objects.create(
         actor_kind=actor.role,
         actor_id=actor.pk,
-        actor_name=actor.name,
+        actor_name=_storable(actor.name)[:200],
         action=action,
         subject_kind=subject._meta.model_name,
         subject_id=str(subject.pk),
-        subject_name=str(subject)[:300],
+        subject_name=_storable(str(subject))[:300],
         vendor_id=vendor_id,
-        details=details,
+        details=_storable(details),
     )
+
+
+def _storable(value: Any) -> Any:
+    """Replace what no database column takes: NUL and halves of surrogate pairs, out of some uploaded name."""
+    if isinstance(value, str):
+        return value.replace("\0", "�").encode(errors="replace").decode()
+    if isinstance(value, dict):
+        return {_storable(str(key)): _storable(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable(each) for each in value]
+    return value

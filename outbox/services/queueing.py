@@ -1,0 +1,63 @@
+"""One mail, decided once: written in the transaction that decides it, sent later."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.template import Context, Engine
+
+from core import clock
+from outbox.models import Message
+
+KEY_LENGTH = 200
+SUBJECT_LENGTH = 300
+
+
+def queue_mail(*, key: str, to: str, template: str, context: Mapping[str, Any]) -> Message:
+    """Write the mail that templates/emails/`template`.* make of `context`, or return the one that `key` has already.
+
+    Joins the caller's transaction. Ring `outbox.tasks.send_due` afterwards; the schedule finds it otherwise.
+    """
+    key = _bounded(key)
+    found = Message.objects.filter(key=key).first()
+    if found is not None:
+        return found
+    values = {"public_url": settings.PUBLIC_URL, "recipient": to, **context}
+    written, _ = Message.objects.get_or_create(
+        key=key,
+        defaults={
+            "message_id": message_id(key),
+            "recipient": to,
+            "subject": one_line(_render(f"{template}.subject.txt", values, escaped=False))[:SUBJECT_LENGTH],
+            "text": _body(_render(f"{template}.txt", values, escaped=False)),
+            "html": _body(_render(f"{template}.html", values, escaped=True)),
+            "next_attempt_at": clock.now(),
+        },
+    )
+    return written
+
+
+def message_id(key: str) -> str:
+    """Return the same Message-ID for the same key, so that a second delivery is recognised as one."""
+    host = urlsplit(settings.PUBLIC_URL).hostname or "localhost"
+    return f"<{hashlib.sha256(key.encode()).hexdigest()}@{host}>"
+
+
+def one_line(text: str) -> str:
+    """Return `text` without line breaks, control or bidirectional characters: what a header may hold."""
+    words = "".join(char if char.isprintable() else " " for char in text).split()
+    return " ".join(words)
+
+
+def _render(name: str, values: Mapping[str, Any], *, escaped: bool) -> str:
+    return Engine.get_default().get_template(f"emails/{name}").render(Context(values, autoescape=escaped))
+
+
+def _body(text: str) -> str:
+    return text.replace("\0", "").strip() + "\n"
+
+
+def _bounded(key: str) -> str:
+    return key if len(key) <= KEY_LENGTH else f"sha256:{hashlib.sha256(key.encode()).hexdigest()}"

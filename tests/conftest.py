@@ -1,0 +1,83 @@
+"""The world of the tests: two operators, an auditor, and two vendors with a person each."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.core.cache import caches
+from django.test import Client
+
+from accounts.models import Deployment, Role, User, Vendor
+from tests import append_only
+
+PASSWORD = "lantern-harbour-42"
+append_only.let_flush_empty_them()
+
+
+@pytest.fixture(autouse=True)
+def _forgotten_counts() -> Iterator[None]:
+    """Rate limits start at nought in every test."""
+    caches["process"].clear()
+    yield
+    caches["process"].clear()
+
+
+@pytest.fixture
+def deployment(db: None) -> Deployment:
+    return Deployment.objects.create(name="Fjordnet LoRaWAN")
+
+
+@pytest.fixture
+def operator(deployment: Deployment) -> User:
+    return User.objects.create_user("ines@fjordnet.example", PASSWORD, name="Ines Maurer", role=Role.OPERATOR)
+
+
+@pytest.fixture
+def second_operator(deployment: Deployment) -> User:
+    return User.objects.create_user("tomas@fjordnet.example", PASSWORD, name="Tomas Lind", role=Role.OPERATOR)
+
+
+@pytest.fixture
+def auditor(deployment: Deployment) -> User:
+    return User.objects.create_user("sigrid@audit.example", PASSWORD, name="Sigrid Haug", role=Role.AUDITOR)
+
+
+@pytest.fixture
+def vendor(deployment: Deployment) -> Vendor:
+    return Vendor.objects.create(name="Kestrel Radio")
+
+
+@pytest.fixture
+def vendor_user(vendor: Vendor) -> User:
+    return User.objects.create_user(
+        "jonas@kestrel.example", PASSWORD, name="Jonas Dahl", role=Role.VENDOR, vendor=vendor
+    )
+
+
+@pytest.fixture
+def other_vendor(deployment: Deployment) -> Vendor:
+    return Vendor.objects.create(name="Ampere IoT")
+
+
+@pytest.fixture
+def other_vendor_user(other_vendor: Vendor) -> User:
+    return User.objects.create_user(
+        "mara@ampere.example", PASSWORD, name="Mara Weiss", role=Role.VENDOR, vendor=other_vendor
+    )
+
+
+@pytest.fixture
+def client_of() -> Callable[[User], Client]:
+    """Return a browser in which the person is signed in."""
+
+    def sign_in(user: User) -> Client:
+        client = Client()
+        client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def password() -> str:
+    """What everybody's password is."""
+    return PASSWORD
