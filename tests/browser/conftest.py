@@ -1,0 +1,63 @@
+"""A browser and a running product, once for all browser tests."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests import servers
+from tests.browser.desk import Desk
+from tests.servers import Product
+
+DEMO_PASSWORD = "a password for the demonstration"
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        servers.missing("chromium")
+    # Playwright's sync loop runs in this thread; Django would take it for an asynchronous one
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS.split())
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def demonstration() -> Iterator[Product]:
+    """The product with the demonstration's data."""
+    with servers.product({"CERTADMIN_DEMO_PASSWORD": DEMO_PASSWORD}) as product:
+        product.manage("prepare")
+        product.manage("seed_demo")
+        product.start()
+        yield product
+
+
+@pytest.fixture(scope="session")
+def empty_product() -> Iterator[Product]:
+    """The product as it is after the first start."""
+    with servers.product() as product:
+        product.start()
+        yield product
+
+
+@pytest.fixture
+def desk(chromium: Browser, empty_product: Product) -> Iterator[Desk]:
+    with Desk.open(chromium, empty_product.url) as desk:
+        yield desk
+
+
+@pytest.fixture(scope="session")
+def screenshots() -> Path:
+    folder = Path(__file__).resolve().parent.parent / "screenshots"
+    folder.mkdir(exist_ok=True)
+    return folder
