@@ -6,7 +6,7 @@ from typing import Concatenate, ParamSpec
 
 import rules
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from accounts.models import Role, User
@@ -46,12 +46,12 @@ rules.add_perm("hand_in", is_operator | is_vendor)
 
 def allowed(
     permission: str,
-) -> Callable[["Callable[Concatenate[SignedInRequest, P], HttpResponse]"], "View[P]"]:
+) -> Callable[["Callable[Concatenate[SignedInRequest, P], HttpResponseBase]"], "View[P]"]:
     """Let in whom `permission` names: others are asked to sign in, or told that it is not for their role."""
 
-    def decorate(view: Callable[Concatenate[SignedInRequest, P], HttpResponse]) -> "View[P]":
+    def decorate(view: Callable[Concatenate[SignedInRequest, P], HttpResponseBase]) -> "View[P]":
         @wraps(view)
-        def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if not request.user.has_perm(permission):
                 raise Forbidden("not-for-your-role", "Your role cannot do this. Ask an operator.")
             return view(request, *args, **kwargs)  # type: ignore[arg-type]  # login_required made it a SignedInRequest

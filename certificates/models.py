@@ -1,16 +1,19 @@
 """Requests and the certificates that they become."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 
 from django.db import models
+from django.db.models import Exists, OuterRef, Q
 
 from accounts.models import User, Vendor
 from cas.models import Authority, Signing
 from core import clock
 from core.leases import Leased, LeaseQuerySet
-from gateways.models import Gateway
+from gateways.models import SOON, Gateway
 from keys.models import Key
+
+MAX_ATTEMPTS = 3  # after that, a request is set aside, and the others flow
 
 
 class IssuingPolicy(models.Model):
@@ -34,6 +37,20 @@ class RequestQuerySet(LeaseQuerySet["Request"]):
     def unfinished(self) -> Self:
         return self.filter(state__in=[Request.State.APPROVED, Request.State.RESERVED])
 
+    def listed(self) -> Self:
+        """With what a row of a list shows, and no more."""
+        return self.select_related("gateway", "vendor", "authority", "requested_by").only(
+            "state",
+            "key_type",
+            "lifetime_days",
+            "requested_at",
+            "requested_by__name",
+            "gateway__eui",
+            "gateway__name",
+            "vendor__name",
+            "authority__name",
+        )
+
 
 class Request(Leased):
     """The wish for a certificate. One request gives one certificate (G3)."""
@@ -55,7 +72,7 @@ class Request(Leased):
     profile_version = models.PositiveIntegerField()
     lifetime_days = models.PositiveIntegerField()
     public_key = models.BinaryField()  # SubjectPublicKeyInfo, DER
-    key_type = models.CharField(max_length=20)
+    key_type = models.CharField(max_length=60)
     csr = models.BinaryField(null=True)  # DER; null where the key was made here
     key = models.ForeignKey(Key, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     content_sha256 = models.CharField(max_length=64)  # what an approval is bound to
@@ -66,8 +83,12 @@ class Request(Leased):
     decided_at = models.DateTimeField(null=True, blank=True)
     decision_reason = models.TextField(blank=True)
     single_handed = models.BooleanField(default=False)
+    # the plan of the certificate, made once: whoever goes on with interrupted work makes the same bytes again
+    serial = models.CharField(max_length=40, blank=True)
+    not_before = models.DateTimeField(null=True, blank=True)
+    not_after = models.DateTimeField(null=True, blank=True)
     signing = models.OneToOneField(Signing, null=True, blank=True, on_delete=models.PROTECT, related_name="request")
-    failure = models.CharField(max_length=500, blank=True)
+    failure = models.CharField(max_length=500, blank=True)  # why it failed, or what it waits for
 
     objects = RequestQuerySet.as_manager()
 
@@ -82,7 +103,22 @@ class Request(Leased):
         ]
 
     def __str__(self) -> str:
-        return f"Request {self.pk} for {self.gateway_id}"
+        return f"request {self.pk} for {self.gateway.eui}"
+
+    @property
+    def is_settled(self) -> bool:
+        """Nothing more happens to it by itself."""
+        return self.state not in (self.State.APPROVED, self.State.RESERVED)
+
+
+class Standing(models.TextChoices):
+    """How a certificate stands; derived, never stored."""
+
+    VALID = "valid", "Valid"
+    SOON = "soon", "Ends soon"
+    SUPERSEDED = "superseded", "Superseded"
+    EXPIRED = "expired", "Expired"
+    REVOKED = "revoked", "Revoked"
 
 
 class CertificateQuerySet(models.QuerySet["Certificate"]):
@@ -92,9 +128,47 @@ class CertificateQuerySet(models.QuerySet["Certificate"]):
     def in_force(self, instant: datetime) -> Self:
         return self.filter(revoked_at__isnull=True, not_before__lte=instant, not_after__gt=instant)
 
-    def listed(self) -> Self:
-        """Without what lists never show."""
-        return self.defer("der").select_related("gateway", "vendor", "authority")
+    def with_successor(self, at: datetime) -> Self:
+        """Says of each, as `is_superseded`, whether another of its gateway is in force at `at` and lasts longer."""
+        later = Certificate.objects.in_force(at).filter(
+            gateway_id=OuterRef("gateway_id"), not_after__gt=OuterRef("not_after")
+        )
+        return self.annotate(is_superseded=Exists(later))
+
+    def standing(self, standing: str, at: datetime) -> Self:
+        """Those that stand like this at `at`."""
+        in_force = self.filter(revoked_at__isnull=True, not_after__gt=at).with_successor(at)
+        return {
+            Standing.VALID: in_force.filter(is_superseded=False, not_after__gt=at + SOON),
+            Standing.SOON: in_force.filter(is_superseded=False, not_after__lte=at + SOON),
+            Standing.SUPERSEDED: in_force.filter(is_superseded=True),
+            Standing.EXPIRED: self.filter(revoked_at__isnull=True, not_after__lte=at),
+            Standing.REVOKED: self.filter(revoked_at__isnull=False),
+        }[Standing(standing)]
+
+    def with_key_to_destroy(self, at: datetime) -> Self:
+        """Those whose sealed key was handed over, or waited too long."""
+        sealed = self.filter(key__isnull=False, key__destroyed_at__isnull=True)
+        return sealed.filter(Q(key_confirmed_at__isnull=False) | Q(key_until__lte=at))
+
+    def listed(self, at: datetime) -> Self:
+        """With what a row of a list shows, and no more."""
+        return (
+            self.with_successor(at)
+            .select_related("gateway", "vendor", "authority")
+            .only(
+                "origin",
+                "serial",
+                "not_before",
+                "not_after",
+                "revoked_at",
+                "gateway__eui",
+                "gateway__name",
+                "gateway__vendor_id",
+                "vendor__name",
+                "authority__name",
+            )
+        )
 
 
 class Certificate(models.Model):
@@ -114,11 +188,12 @@ class Certificate(models.Model):
     serial = models.CharField(max_length=64)
     not_before = models.DateTimeField()
     not_after = models.DateTimeField(db_index=True)
-    key_type = models.CharField(max_length=20)
+    key_type = models.CharField(max_length=60)
     spki_sha256 = models.CharField(max_length=64, db_index=True)
     created_at = models.DateTimeField(default=clock.now)
     revoked_at = models.DateTimeField(null=True, blank=True)
-    revocation_reason = models.CharField(max_length=30, blank=True)
+    revocation_reason = models.CharField(max_length=30, blank=True, choices=Signing.Reason)
+    revoked_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     # a key made here stays sealed until its holder confirms receipt or the time is over
     key = models.ForeignKey(Key, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     key_until = models.DateTimeField(null=True, blank=True)
@@ -138,4 +213,31 @@ class Certificate(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.gateway_id} {self.serial[:12]}"
+        return f"certificate {self.pk} of {self.gateway.eui}"
+
+    @property
+    def standing(self) -> Standing:
+        """Needs a row out of `listed` or `with_successor`."""
+        now = clock.now()
+        if self.revoked_at is not None:
+            return Standing.REVOKED
+        if self.not_after <= now:
+            return Standing.EXPIRED
+        if getattr(self, "is_superseded", False):
+            return Standing.SUPERSEDED
+        return Standing.SOON if self.not_after <= now + SOON else Standing.VALID
+
+    @property
+    def life(self) -> timedelta:
+        return self.not_after - self.not_before
+
+    @property
+    def has_sealed_key(self) -> bool:
+        """Its private key, made here, can still be handed over."""
+        return (
+            self.key is not None
+            and self.key.destroyed_at is None
+            and self.key_confirmed_at is None
+            and self.key_until is not None
+            and self.key_until > clock.now()
+        )

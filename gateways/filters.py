@@ -4,12 +4,11 @@ from typing import Any
 
 import django_filters
 from django import forms
-from django.db.models import QuerySet
 
 from accounts.models import User, Vendor
 from cas.models import Authority
 from core import clock
-from gateways.models import Gateway, Standing
+from gateways.models import Gateway, GatewayQuerySet, Standing
 
 SORTS = {"eui": "eui", "ends": "current_not_after"}
 DEFAULT_SORT = "eui"
@@ -55,7 +54,7 @@ class GatewayFilter(django_filters.FilterSet):  # type: ignore[misc]  # django-f
         return queryset.standing(standing, clock.now())
 
 
-def filtered(data: Any, *, request: Any) -> "tuple[GatewayFilter, QuerySet[Gateway]]":
+def filtered(data: Any, *, request: Any) -> tuple[GatewayFilter, GatewayQuerySet]:
     """The filter with its form, and the gateways that the person may see and asked for."""
     user: User = request.user
     chosen = GatewayFilter(data, queryset=Gateway.objects.visible_to(user), request=request)

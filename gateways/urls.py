@@ -1,6 +1,17 @@
 """Addresses of the gateways pages."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
+
+from gateways import views
 
 app_name = "gateways"
-urlpatterns: list[URLPattern] = []
+urlpatterns: list[URLPattern] = [
+    path("", views.list_gateways, name="list"),
+    path("export.csv", views.export, name="export"),
+    path("register/", views.register, name="register"),
+    path("register/reading/", views.reading, name="reading"),
+    path("disputes/", views.disputes, name="disputes"),
+    path("disputes/<int:pk>/", views.close_dispute, name="close_dispute"),
+    path("<int:pk>/", views.detail, name="detail"),
+    path("<int:pk>/edit/", views.edit, name="edit"),
+]
