@@ -48,7 +48,7 @@ def register(request: SignedInRequest) -> HttpResponse:
     form = RegisterForm(request.POST or None, user=request.user, initial={"vendor": request.GET.get("vendor")})
     if request.method == "POST" and form.is_valid() and form.reading:
         data, eui = form.cleaned_data, form.reading.eui
-        vendor: Vendor = data.get("vendor", request.user.vendor)
+        vendor: Vendor = request.user.vendor or data["vendor"]
         gateway = attempt(form, lambda: services.register(request.user, vendor, eui, data["name"]))
         if gateway:
             messages.success(request, f"Gateway {gateway.eui} is registered.")
