@@ -11,6 +11,8 @@ from celery import Task
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
+from core import broker
+
 log = logging.getLogger(__name__)
 
 QUIET_SECONDS = 30.0
@@ -41,9 +43,16 @@ def _call(task: "Task[..., Any]", row_ids: tuple[int, ...]) -> None:
 
 
 def _publish(task: "Task[..., Any]", row_ids: tuple[int, ...]) -> None:
-    global _quiet_until  # noqa: PLW0603  one breaker for the process is the point
+    # asked first, because Celery's own client would try for seconds while a person waits
+    if not broker.answers():
+        return _be_quiet("no answer")
     try:
         task.apply_async(args=row_ids, retry=False, ignore_result=True)
     except (OperationalError, OSError) as error:
-        _quiet_until = time.monotonic() + QUIET_SECONDS
-        log.warning("The broker does not answer; the schedule will find the work (%s)", type(error).__name__)
+        _be_quiet(type(error).__name__)
+
+
+def _be_quiet(reason: str) -> None:
+    global _quiet_until  # noqa: PLW0603  one breaker for the process is the point
+    _quiet_until = time.monotonic() + QUIET_SECONDS
+    log.warning("The broker does not answer; the schedule will find the work (%s)", reason)
