@@ -41,7 +41,7 @@ class EuiReading:
     question: str = ""
 
 
-class InvalidEui(PkiError):  # noqa: N818 - the name that forms and views use
+class InvalidEui(PkiError):
     """Text that is no EUI-64; the message says why and what is needed."""
 
 
@@ -90,15 +90,11 @@ def _require_plain_text(text: str) -> None:
     if not text:
         raise InvalidEui("eui-empty", "There is no EUI: give the 16 hex digits on the gateway's label.")
     if len(text) > _LONGEST:
-        raise InvalidEui(
-            "eui-too-long", "This is too long to be an EUI: give the 16 hex digits on the label."
-        )
+        raise InvalidEui("eui-too-long", "This is too long to be an EUI: give the 16 hex digits on the label.")
     for character in text:
         if not (character.isascii() and character.isprintable()):
             name = unicodedata.name(character, f"U+{ord(character):04X}").lower()
-            raise InvalidEui(
-                "eui-not-ascii", f"The EUI contains a strange character ({name}): type it by hand."
-            )
+            raise InvalidEui("eui-not-ascii", f"The EUI contains a strange character ({name}): type it by hand.")
 
 
 def _read_link(text: str) -> EuiReading | None:
@@ -114,9 +110,7 @@ def _read_id6(text: str) -> EuiReading | None:
         return None
     groups = _expand_id6(text)
     if groups is None:
-        raise InvalidEui(
-            "eui-bad-id6", "This looks like an ID6 but is none: write it like b827:ebff:fe12:3456."
-        )
+        raise InvalidEui("eui-bad-id6", "This looks like an ID6 but is none: write it like b827:ebff:fe12:3456.")
     return EuiReading("".join(group.upper().zfill(4) for group in groups), Notation.ID6)
 
 
@@ -151,9 +145,7 @@ def _read_digits(text: str) -> EuiReading:
 def _require_even_groups(text: str, separator: str | None) -> None:
     widths = {len(group) for group in text.split(separator)} if separator else set()
     if len(widths) > 1 or 1 in widths:
-        raise InvalidEui(
-            "eui-uneven", f"The digits between '{separator}' must come in equal groups, like B8-27-EB."
-        )
+        raise InvalidEui("eui-uneven", f"The digits between '{separator}' must come in equal groups, like B8-27-EB.")
 
 
 def _read_mac(digits: str) -> EuiReading:
@@ -166,8 +158,6 @@ def _read_mac(digits: str) -> EuiReading:
 def _not_hex(text: str) -> InvalidEui:
     wrong = next((each for each in text if not (_HEX.fullmatch(each) or each in "-:. ")), None)
     if wrong is None:
-        return InvalidEui(
-            "eui-separators", "The EUI mixes separators: write the 16 digits alone or as B8-27-EB-…"
-        )
+        return InvalidEui("eui-separators", "The EUI mixes separators: write the 16 digits alone or as B8-27-EB-…")
     hint = f" Did you mean {_LOOK_ALIKES[wrong]}?" if wrong in _LOOK_ALIKES else ""
     return InvalidEui("eui-not-hex", f"'{wrong}' is no hex digit; an EUI has only 0 to 9 and A to F.{hint}")
