@@ -164,7 +164,7 @@ def test_addresses_that_are_not_public_are_refused(host: str, settings: Settings
 def test_a_bad_answer_is_a_store_error_within_its_time(far_store: S3Store, way: Way, fault: str) -> None:
     far_store.put("index.yml", b"content")
     way.fault = lambda method, path: fault
-    with pytest.raises(StoreError, match="Cannot read index.yml"):
+    with pytest.raises(StoreError, match="Cannot read index"):
         far_store.get("index.yml")
 
 
@@ -176,7 +176,7 @@ def test_nothing_is_sent_twice(far_store: S3Store, way: Way) -> None:
         return "500"
 
     way.fault = fail
-    with pytest.raises(StoreError, match="Cannot write index.yml"):
+    with pytest.raises(StoreError, match="Cannot write index"):
         far_store.put("index.yml", b"content")
     assert sent == ["PUT"]
 
