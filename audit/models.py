@@ -5,6 +5,7 @@ from typing import Any, Self
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 
+from audit.sentences import sentence
 from core import clock
 
 
@@ -41,6 +42,12 @@ class Record(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.subject_name}"
+
+    @property
+    def sentence(self) -> str:
+        """What happened, in plain English."""
+        words = sentence(self.action, subject=self.subject_name, details=self.details)
+        return f"{words} (single-handed)" if self.details.get("single_handed") else words
 
 
 class Seal(models.Model):

@@ -1,0 +1,63 @@
+"""What a person reads of a record. `{subject}` is the thing's name; the other names are the record's details."""
+
+from collections import defaultdict
+from typing import Any
+
+SENTENCES = {
+    "deployment.set-up": "Deployment {subject} set up",
+    "deployment.changed": "Settings of {subject} changed: {what}",
+    "person.joined": "{subject} joined as {role}",
+    "person.signed-in": "{subject} signed in",
+    "person.sign-in-failed": "Sign-in as {subject} failed",
+    "person.signed-out": "{subject} signed out",
+    "person.renamed": "{before} is now called {subject}",
+    "person.password-changed": "{subject} changed their password",
+    "person.password-reset": "{subject} chose a new password by mail",
+    "person.reauthenticated": "{subject} gave their password again",
+    "person.deactivated": "Access of {subject} taken away",
+    "person.activated": "Access of {subject} given back",
+    "invitation.sent": "{email} invited as {role}",
+    "invitation.sent-again": "{email} invited again as {role}",
+    "invitation.revoked": "Invitation of {email} revoked",
+    "vendor.created": "Vendor {subject} created",
+    "vendor.changed": "Vendor {subject} changed",
+    "contact.added": "Contact {email} of {vendor} added",
+    "contact.removed": "Contact {email} of {vendor} removed",
+    "record.exported": "Audit record exported ({filter})",
+    "record.verified": "Audit record verified: {verdict}",
+    "authority.created": "Authority {subject} created",
+    "authority.handed-in": "Authority {subject} handed in",
+    "authority.approved": "Authority {subject} approved",
+    "authority.refused": "Authority {subject} refused: {reason}",
+    "gateway.registered": "Gateway {subject} registered",
+    "gateway.described": "Gateway {subject} described anew",
+    "gateway.moved": "Gateway {subject} moved to another vendor",
+    "dispute.opened": "Claim on the taken EUI {subject} refused",
+    "dispute.closed": "Dispute about {subject} closed",
+    "signing.reserved": "Signature {subject} reserved",
+    "signing.revoked": "{subject} revoked",
+    "request.requested": "Certificate requested: {subject}",
+    "request.approved": "{subject} approved",
+    "request.refused": "{subject} refused: {reason}",
+    "certificate.issued": "Certificate {subject} issued",
+    "certificate.recorded": "Certificate {subject} recorded",
+    "certificate.revoked": "Certificate {subject} revoked: {reason}",
+    "key.downloaded": "Private key of {subject} downloaded",
+    "key.destroyed": "Private key of {subject} destroyed",
+    "release.published": "{subject} published",
+    "store.connected": "Store {subject} connected",
+    "store.adopted": "Store {subject} adopted",
+    "store.replaced": "Store {subject} replaced",
+    "store.repaired": "Store {subject} repaired",
+    "notices.sent": "Notices of what ends sent",
+}
+
+
+def sentence(action: str, *, subject: str, details: dict[str, Any]) -> str:
+    """Return plain English for `action`; an action without a line is read out as it stands."""
+    line = SENTENCES.get(action)
+    if line is None:
+        kind, _, act = action.partition(".")
+        line = f"{kind} {act}".replace("-", " ").strip().capitalize() + ": {subject}"
+    words: defaultdict[str, Any] = defaultdict(lambda: "?", {**details, "subject": subject})
+    return line.format_map(words)
