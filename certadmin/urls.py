@@ -3,9 +3,11 @@
 from django.urls import include, path
 
 from certadmin import views
+from certadmin.search import search
 
 urlpatterns = [
     path("", views.overview, name="overview"),
+    path("search/", search, name="search"),
     path("healthz", views.healthz, name="healthz"),
     path("", include("accounts.urls")),
     path("authorities/", include("cas.urls")),

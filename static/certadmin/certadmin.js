@@ -53,3 +53,17 @@ for (const kind of ["dragover", "dragleave", "drop"]) {
     input.dispatchEvent(new Event("change", { bubbles: true }));
   });
 }
+
+// Ctrl+K opens the search; arrows walk its results.
+document.addEventListener("keydown", (event) => {
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+    event.preventDefault();
+    document.querySelector("[data-search]")?.click();
+  }
+  const inside = event.target.closest?.(".c-search-dialog");
+  if (!inside || !["ArrowDown", "ArrowUp"].includes(event.key)) return;
+  event.preventDefault();
+  const stops = [inside.querySelector("input"), ...inside.querySelectorAll(".c-hits a")];
+  const next = stops.indexOf(document.activeElement) + (event.key === "ArrowDown" ? 1 : -1);
+  stops[Math.max(0, Math.min(next, stops.length - 1))].focus();
+});
