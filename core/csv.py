@@ -1,45 +1,41 @@
-"""CSV that a spreadsheet shows as what it is: no cell is run as a formula, and a re-import reads the same text."""
+"""CSV out: cells that a spreadsheet would run as a formula are made harmless (OWASP, CSV injection)."""
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from django.http import StreamingHttpResponse
 
-# what spreadsheets take for the start of a formula (the last four are the full-width forms)
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-QUOTE = "'"
+from core.logs import one_line
+
+RUNS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # the last: full-width forms
 
 
 class _Echo:
-    """A file whose `write` hands the line back, so that rows are sent as they are made."""
-
     def write(self, line: str) -> str:
         return line
 
 
-def safe_cell(value: Any) -> Any:
-    """Return `value` so that no spreadsheet computes it. Numbers stay numbers."""
-    if value is None or isinstance(value, int | float):
-        return value
-    text = str(value).replace("\0", "")
-    return QUOTE + text if text.startswith((*FORMULA, QUOTE)) else text
+def harmless(cell: object) -> str:
+    """A cell as text on one line; `'` before what a spreadsheet would run. `restored` takes it away again."""
+    text = "" if cell is None else str(cell)
+    return one_line(f"'{text}" if text.startswith((*RUNS, "'")) else text)
 
 
-def plain_cell(text: str) -> str:
-    """Return what `safe_cell` was given: for imports."""
-    return text[1:] if text.startswith(QUOTE) and text[1:].startswith((*FORMULA, QUOTE)) else text
+def restored(cell: str) -> str:
+    """The text that `harmless` was given, as far as it had printable characters only."""
+    return cell.removeprefix("'")
 
 
-def csv_response(file_name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> StreamingHttpResponse:
-    """Stream `rows` as a download, however many they are."""
-    response = StreamingHttpResponse(_lines(header, rows), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{file_name}"'
-    return response
-
-
-def _lines(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
+def lines(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
+    """The lines of a file with a head."""
     writer = csv.writer(_Echo())
-    yield writer.writerow(header)
+    yield writer.writerow(list(columns))
     for row in rows:
-        yield writer.writerow([safe_cell(value) for value in row])
+        yield writer.writerow([harmless(cell) for cell in row])
+
+
+def attachment(name: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> StreamingHttpResponse:
+    """Stream a file for download; nothing of it is held in memory."""
+    response = StreamingHttpResponse(lines(columns, rows), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
