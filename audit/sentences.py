@@ -23,8 +23,6 @@ SENTENCES = {
     "vendor.changed": "Vendor {subject} changed",
     "contact.added": "Contact {email} of {vendor} added",
     "contact.removed": "Contact {email} of {vendor} removed",
-    "record.exported": "Audit record exported ({filter})",
-    "record.verified": "Audit record verified: {verdict}",
     "authority.created": "Authority {subject} created",
     "authority.handed-in": "Authority {subject} handed in",
     "authority.approved": "Authority {subject} approved",
@@ -53,11 +51,13 @@ SENTENCES = {
 }
 
 
+def in_words(action: str) -> str:
+    """Return `person.signed-in` as `Person signed in`."""
+    return action.replace(".", " ").replace("-", " ").capitalize()
+
+
 def sentence(action: str, *, subject: str, details: dict[str, Any]) -> str:
     """Return plain English for `action`; an action without a line is read out as it stands."""
-    line = SENTENCES.get(action)
-    if line is None:
-        kind, _, act = action.partition(".")
-        line = f"{kind} {act}".replace("-", " ").strip().capitalize() + ": {subject}"
+    line = SENTENCES.get(action, f"{in_words(action)}: {{subject}}")
     words: defaultdict[str, Any] = defaultdict(lambda: "?", {**details, "subject": subject})
     return line.format_map(words)

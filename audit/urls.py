@@ -1,5 +1,11 @@
-"""The audit page."""
+"""The audit page, its export, and the verification of the chain."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from audit import views
+
+urlpatterns: list[URLPattern] = [
+    path("", views.records, name="audit"),
+    path("export/", views.export, name="audit_export"),
+    path("verify/", views.check, name="audit_verify"),
+]
