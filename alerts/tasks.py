@@ -2,12 +2,10 @@
 
 from celery import shared_task
 
-from alerts.services.notices import send_due
+from alerts.services.notices import JOB, send_due
 from audit.services import beat
 from core import bell
 from outbox.tasks import send_due as send_mails
-
-JOB = "send due notices"
 
 
 @shared_task(name="alerts.tasks.send_due_notices")

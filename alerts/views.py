@@ -6,11 +6,10 @@ from django.views.decorators.http import require_GET
 from accounts.access import SignedInRequest, allowed
 from alerts.filters import DEFAULT_SORT, SORTS, filtered
 from alerts.listing import rows
+from alerts.services.notices import JOB
 from audit.models import Heartbeat
 from core import clock, keyset
 from core.pages import page
-
-JOB = "send due notices"
 
 
 @require_GET

@@ -23,6 +23,13 @@ class AuthorityQuerySet(models.QuerySet["Authority"]):
     def waiting(self) -> Self:
         return self.filter(state=Authority.State.SUBMITTED)
 
+    def open_to(self, decision: object) -> Self:
+        """Uploaded authorities that may be decided on: those that wait, and a refused one may be approved after all."""
+        states = [Authority.State.SUBMITTED]
+        if decision == Authority.State.APPROVED:
+            states.append(Authority.State.REFUSED)
+        return self.filter(origin=Authority.Origin.UPLOADED, state__in=states)
+
     def approved(self) -> Self:
         return self.filter(state=Authority.State.APPROVED)
 
@@ -31,6 +38,9 @@ class AuthorityQuerySet(models.QuerySet["Authority"]):
 
     def valid_at(self, instant: datetime) -> Self:
         return self.filter(not_before__lte=instant, not_after__gt=instant)
+
+    def operated_roots(self) -> Self:
+        return self.operated().filter(is_root=True).order_by("name")
 
     def issuing(self) -> Self:
         """Operated authorities that sign gateway certificates: those that another authority issued."""
@@ -43,6 +53,26 @@ class AuthorityQuerySet(models.QuerySet["Authority"]):
     def beside(self, vendor: Vendor | None) -> Self:
         """Those that a chain of `vendor` may be drawn with: its own, and those of no vendor."""
         return self.filter(Q(vendor=vendor) | Q(vendor__isnull=True))
+
+    def gateway_counts(self, user: User) -> dict[int, int]:
+        """How many gateways present a certificate of each authority now, as far as `user` sees them."""
+        theirs = None if user.sees_all else Q(current_gateways__vendor=user.vendor_id)
+        counted = self.order_by().annotate(gateways=models.Count("current_gateways", filter=theirs))
+        return dict(counted.values_list("pk", "gateways"))
+
+    def matching(self, text: str) -> Self:
+        """By a part of the name, or by the beginning of a fingerprint or serial in any grouping."""
+        digits = text.lower().replace(":", "").replace(" ", "")
+        found = Q(name__icontains=text)
+        if len(digits) >= 4 and set(digits) <= set("0123456789abcdef"):
+            found |= Q(sha256__startswith=digits) | Q(serial__startswith=digits.lstrip("0"))
+        return self.filter(found)
+
+    def ending_within(self, days: int, at: datetime) -> Self:
+        return self.filter(not_after__gt=at, not_after__lte=at + timedelta(days=days))
+
+    def ended_at(self, instant: datetime) -> Self:
+        return self.filter(not_after__lte=instant)
 
     def listed(self) -> Self:
         """Without what lists never show."""

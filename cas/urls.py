@@ -1,6 +1,15 @@
 """Addresses of the cas pages."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
+
+from cas.views import details, lists, operated
 
 app_name = "cas"
-urlpatterns: list[URLPattern] = []
+urlpatterns: list[URLPattern] = [
+    path("", lists.list_authorities, name="list"),
+    path("operate/", operated.operate, name="operate"),
+    path("<int:pk>/", details.detail, name="detail"),
+    path("<int:pk>/review/", details.review, name="review"),
+    path("<int:pk>/certificate/<slug:form>/", details.download, name="download"),
+    path("signings/<int:pk>/revoke/", details.revoke_signing, name="revoke_signing"),
+]

@@ -3,10 +3,12 @@
 from django.urls import include, path
 
 from certadmin import views
+from certadmin.overview.views import forecast_table, overview
 from certadmin.search import search
 
 urlpatterns = [
-    path("", views.overview, name="overview"),
+    path("", overview, name="overview"),
+    path("forecast/", forecast_table, name="forecast"),
     path("search/", search, name="search"),
     path("healthz", views.healthz, name="healthz"),
     path("", include("accounts.urls")),

@@ -18,6 +18,7 @@ from audit.services import SYSTEM, record
 from core import clock
 from outbox.services import queue_mail
 
+JOB = "send due notices"  # the heartbeat that each run leaves
 BATCH = 500
 Share = tuple[tuple[int, ...], str]  # the notices that somebody is told, and what as
 

@@ -50,30 +50,34 @@ def allows(constraints: NameConstraints, names: AlternativeNames, go: Go) -> boo
     permitted, excluded = constraints.permitted, constraints.excluded
     try:
         hosts = _uri_hosts(names.uris, go, is_needed=bool(permitted.uris or excluded.uris))
-        boxes = [parse_mailbox(each) for each in names.emails]
+        boxes = [parse_mailbox(each, go) for each in names.emails]
     except MalformedDer:
         return False
     return (
         all(_ip_allowed(each, permitted.ips, excluded.ips) for each in names.ips)
-        and all(is_domain(each) and _dns_allowed(each, permitted.dns, excluded.dns, go) for each in names.dns)
-        and all(is_domain(each) and _dns_allowed(each, permitted.uris, excluded.uris, go) for each in hosts)
+        and all(is_domain(each, go) and _dns_allowed(each, permitted.dns, excluded.dns, go) for each in names.dns)
+        and all(is_domain(each, go) and _dns_allowed(each, permitted.uris, excluded.uris, go) for each in hosts)
         and all(_email_allowed(each, permitted.emails, excluded.emails, go) for each in boxes)
     )
 
 
-def is_domain(text: str, *, constraint: bool = False) -> bool:
-    """Go's lax idea of a domain name (`domainNameValid`); a constraint may start with a period."""
-    labels = (text.removeprefix(".") if constraint else text).split(".")
-    if text in ("", ".") or not all(33 <= ord(each) <= 126 for each in text):
-        return not text
-    return all(labels)
+def is_domain(text: str, go: Go, *, constraint: bool = False) -> bool:
+    """Go's lax idea of a domain name (`domainNameValid`, in Go 1.22 `domainToReverseLabels`).
+
+    Empty is one. A constraint may start with a period; for Go 1.22 anything may, and a period alone constrains.
+    """
+    name = text.removeprefix(".") if constraint else text
+    if not name:
+        return go is Go.OLDEST or not text
+    labels = (name.removeprefix(".") if go is Go.OLDEST else name).split(".")
+    return all(labels) and all(33 <= ord(each) <= 126 for each in name)
 
 
-def parse_mailbox(text: str) -> tuple[str, str]:
+def parse_mailbox(text: str, go: Go) -> tuple[str, str]:
     """(local part, lower-case domain) of an address (`parseRFC2821Mailbox`). Raises `MalformedDer`."""
     local, rest = _read_quoted(text) if text.startswith('"') else _read_atoms(text)
     domain = rest[1:]
-    if not rest.startswith("@") or not is_domain(domain) or "@" in domain:
+    if not rest.startswith("@") or not is_domain(domain, go) or ("@" in domain and go is Go.NEWEST):
         raise MalformedDer("malformed mail address")
     return local, domain.lower()
 
@@ -148,7 +152,7 @@ def _dns_allowed(name: str, permitted: Sequence[str], excluded: Sequence[str], g
 
 def _dns_matches(name: str, constraint: str) -> bool:
     """Case counts nowhere, the empty constraint matches all, a leading period asks for a further label."""
-    if not constraint:
+    if constraint in ("", "."):
         return True
     name, constraint = name.lower(), constraint.lower()
     if constraint.startswith("."):
@@ -167,13 +171,13 @@ def _behind_first_label(name: str) -> str:
 
 
 def _email_allowed(box: tuple[str, str], permitted: Sequence[str], excluded: Sequence[str], go: Go) -> bool:
-    if permitted and not any(_email_matches(box, each) for each in permitted):
+    if permitted and not any(_email_matches(box, each, go) for each in permitted):
         return False
-    if any(_email_matches(box, each) for each in excluded):
+    if any(_email_matches(box, each, go) for each in excluded):
         return False
     domains = [each for each in excluded if "@" not in each]
     return go is Go.OLDEST or not box[1].startswith("*") or not _wildcard_excluded(box[1], domains)
 
 
-def _email_matches(box: tuple[str, str], constraint: str) -> bool:
-    return parse_mailbox(constraint) == box if "@" in constraint else _dns_matches(box[1], constraint)
+def _email_matches(box: tuple[str, str], constraint: str, go: Go) -> bool:
+    return parse_mailbox(constraint, go) == box if "@" in constraint else _dns_matches(box[1], constraint)

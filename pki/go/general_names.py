@@ -47,7 +47,7 @@ def _ascii(content: bytes) -> str:
 
 def _uri(content: bytes, go: Go) -> str:
     uri = _ascii(content)
-    if not is_domain(host_of(uri, go)):
+    if not is_domain(host_of(uri, go), go):
         raise MalformedDer("URI has an invalid host")
     return uri
 
@@ -81,39 +81,39 @@ def _subtrees(data: bytes, go: Go) -> tuple[SubtreeNames, bool]:
         if base.tag == _IP:
             masks.append(_network(base.content, go))
         else:
-            is_understood = _take_constraint(base, found) and is_understood
+            is_understood = _take_constraint(base, found, go) and is_understood
     return SubtreeNames(tuple(found.dns), tuple(masks), tuple(found.emails), tuple(found.uris)), is_understood
 
 
-def _take_constraint(base: Element, found: _Found) -> bool:
+def _take_constraint(base: Element, found: _Found, go: Go) -> bool:
     if base.tag == _DNS:
-        found.dns.append(_domain(base.content))
+        found.dns.append(_domain(base.content, go))
     elif base.tag == _EMAIL:
-        found.emails.append(_email(base.content))
+        found.emails.append(_email(base.content, go))
     elif base.tag == _URI:
-        found.uris.append(_uri_domain(base.content))
+        found.uris.append(_uri_domain(base.content, go))
     else:
         return False
     return True
 
 
-def _domain(content: bytes) -> str:
+def _domain(content: bytes, go: Go) -> str:
     text = _ascii(content)
-    if not is_domain(text, constraint=True):
+    if not is_domain(text, go, constraint=True):
         raise MalformedDer("invalid domain in name constraints")
     return text
 
 
-def _email(content: bytes) -> str:
+def _email(content: bytes, go: Go) -> str:
     if b"@" not in content:
-        return _domain(content)
+        return _domain(content, go)
     text = _ascii(content)
-    parse_mailbox(text)
+    parse_mailbox(text, go)
     return text
 
 
-def _uri_domain(content: bytes) -> str:
-    text = _domain(content)
+def _uri_domain(content: bytes, go: Go) -> str:
+    text = _domain(content, go)
     try:
         ipaddress.ip_address(text)
     except ValueError:

@@ -6,8 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from alerts.services.notices import Sent, send_due
-from alerts.tasks import JOB
+from alerts.services.notices import JOB, Sent, send_due
 from audit.services import beat
 from core import bell
 from outbox.tasks import send_due as send_mails

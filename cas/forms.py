@@ -1,0 +1,116 @@
+"""What people type about authorities."""
+
+from typing import Any
+
+from django import forms
+
+from accounts.models import User, Vendor
+from cas.models import Authority, Signing
+from cas.services.operate import Plan
+from core import clock
+from core.forms import StyledForm
+from pki.profiles import ISSUING, ROOT, Profile
+
+KEY_TYPES = [(kind, kind) for kind in ("P-256", "P-384", "RSA 2048", "RSA 3072", "RSA 4096")]
+SHA256 = 64
+
+
+class ReviewForm(StyledForm):
+    """A decision, bound to the certificate that was looked at."""
+
+    sha256 = forms.CharField(min_length=SHA256, max_length=SHA256, widget=forms.HiddenInput)
+    decision = forms.ChoiceField(choices=[("approve", "Approve"), ("refuse", "Refuse")], widget=forms.HiddenInput)
+    reason = forms.CharField(
+        max_length=2000,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="The vendor gets it by mail. Needed to refuse.",
+    )
+    password = forms.CharField(
+        label="Your password",
+        required=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        help_text="You are the only operator and this is your own submission, so it is noted as single-handed.",
+    )
+
+    def __init__(self, *args: Any, is_single_handed: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not is_single_handed:
+            self.fields.pop("password")
+
+
+class RevokeSigningForm(StyledForm):
+    reason = forms.ChoiceField(choices=Signing.Reason, initial=Signing.Reason.UNSPECIFIED)
+
+
+class RootForm(StyledForm):
+    """An operated root."""
+
+    profile: Profile = ROOT
+    name = forms.CharField(max_length=64, help_text="Gateways show it as the issuer; it cannot be changed later.")
+    organisation = forms.CharField(max_length=64, required=False)
+    key_type = forms.ChoiceField(
+        label="Key",
+        choices=KEY_TYPES,
+        initial="P-256",
+        help_text="P-256 unless an old gateway needs RSA. It is made here and stays sealed in the vault.",
+    )
+    years = forms.IntegerField(label="Lifetime in years", min_value=1, initial=20)
+    path_length = forms.IntegerField(
+        label="Path length",
+        min_value=1,
+        max_value=3,
+        initial=1,
+        help_text="How many authorities may stand below each other under this root. 1 is right for nearly everyone.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        longest = self.profile.lifetimes[-1].days // 365
+        self.fields["years"].widget.attrs["max"] = longest
+        self.fields["years"].help_text = f"At most {longest}."
+
+    @property
+    def plan(self) -> Plan:
+        chosen = self.cleaned_data
+        return Plan(
+            name=chosen["name"],
+            organisation=chosen["organisation"],
+            key_type=chosen["key_type"],
+            years=chosen["years"],
+            path_length=chosen["path_length"],
+        )
+
+
+class IssuingForm(RootForm):
+    """An issuing authority under an operated root."""
+
+    profile = ISSUING
+    field_order = ["parent", "name", "organisation", "key_type", "years", "path_length"]
+    parent = forms.ModelChoiceField(Authority.objects.none(), label="Root", empty_label="Choose a root")
+    years = forms.IntegerField(label="Lifetime in years", min_value=1, initial=10)
+    path_length = forms.IntegerField(
+        label="Path length",
+        min_value=0,
+        max_value=2,
+        initial=0,
+        help_text="0: it signs gateways and no further authorities.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        roots = Authority.objects.operated_roots().valid_at(clock.now())
+        self.fields["parent"].queryset = roots  # type: ignore[attr-defined]  # a choice of rows
+
+
+class VendorForm(StyledForm):
+    """For whom an operator hands in; a vendor always hands in for itself."""
+
+    vendor = forms.ModelChoiceField(Vendor.objects.none(), empty_label="Choose a vendor")
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if user.is_vendor:
+            self.fields.pop("vendor")
+        else:
+            self.fields["vendor"].queryset = Vendor.objects.all()  # type: ignore[attr-defined]  # a choice of rows

@@ -1,0 +1,147 @@
+"""One authority: what it is, what hangs on it, and the decision about it."""
+
+from functools import partial
+from ssl import DER_cert_to_PEM_cert
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils.text import slugify
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.access import SignedInRequest, allowed
+from accounts.models import User
+from accounts.services import four_eyes
+from audit.models import Record
+from cas.chains import draw_chain
+from cas.forms import ReviewForm, RevokeSigningForm
+from cas.models import Authority, Signing
+from cas.services import review as reviewing
+from cas.services import signing
+from core.bell import ring
+from core.errors import Refused
+from core.forms import attempt
+from core.pages import page
+from outbox.tasks import send_due
+
+HISTORY = 12
+SIGNINGS = 20
+
+
+@require_GET
+@allowed("read")
+def detail(request: SignedInRequest, pk: int) -> HttpResponse:
+    return _render(request, _authority(request.user, pk))
+
+
+@require_POST
+@allowed("review_authorities")
+def review(request: SignedInRequest, pk: int) -> HttpResponse:
+    authority = _authority(request.user, pk)
+    form = ReviewForm(request.POST, is_single_handed=_standing(request.user, authority)[0] == "alone")
+    if form.is_valid() and attempt(form, partial(_decide, authority, request.user, form.cleaned_data)):
+        ring(send_due)
+        words = "approved. It is not trusted yet" if form.cleaned_data["decision"] == "approve" else "refused"
+        messages.success(request, f"{authority.name} is {words}.")
+        return redirect("cas:detail", pk)
+    return _render(request, authority, form=form)
+
+
+@require_GET
+@allowed("read")
+def download(request: SignedInRequest, pk: int, form: str) -> HttpResponse:
+    """The certificate as it came (der, pem), or with those above it (chain)."""
+    authority = _authority(request.user, pk)
+    wanted = {"pem": [authority], "der": [authority], "chain": authority.chain()}.get(form)
+    if wanted is None:
+        raise Http404
+    ders = [bytes(each.der) for each in wanted]
+    body = ders[0] if form == "der" else "".join(map(DER_cert_to_PEM_cert, ders)).encode()
+    kind = "application/pkix-cert" if form == "der" else "application/x-pem-file"
+    name = slugify(authority.name)[:60] or authority.sha256[:16]
+    suffix = {"pem": ".pem", "der": ".cer", "chain": "-chain.pem"}[form]
+    disposition = f'attachment; filename="{name}{suffix}"'
+    return HttpResponse(body, content_type=kind, headers={"Content-Disposition": disposition})
+
+
+@require_POST
+@allowed("operate_authorities")
+def revoke_signing(request: SignedInRequest, pk: int) -> HttpResponse:
+    row = get_object_or_404(Signing.objects.filter(issuer__isnull=False), pk=pk)
+    form = RevokeSigningForm(request.POST)
+    if not form.is_valid():
+        raise Refused("reason-needed", "Choose a reason from the list.")
+    signing.revoke_signing(row, actor=request.user, reason=form.cleaned_data["reason"])
+    messages.success(request, f"Serial {row.serial} is revoked.")
+    return redirect("cas:detail", row.issuer_id)
+
+
+def _authority(user: User, pk: int) -> Authority:
+    visible = Authority.objects.visible_to(user).select_related("vendor", "parent", "submitted_by", "decided_by")
+    return get_object_or_404(visible, pk=pk)
+
+
+def _decide(authority: Authority, actor: User, chosen: dict[str, Any]) -> Authority:
+    if chosen["decision"] == "refuse":
+        return reviewing.refuse(authority, actor=actor, expected_sha256=chosen["sha256"], reason=chosen["reason"])
+    return reviewing.approve(
+        authority,
+        actor=actor,
+        expected_sha256=chosen["sha256"],
+        password=chosen.get("password", ""),
+        reason=chosen["reason"],
+    )
+
+
+def _standing(user: User, authority: Authority) -> tuple[str, str]:
+    """Whether this operator may approve: freely, alone with a password, or not, and then who may."""
+    try:
+        four_eyes.decide(user, authors=[authority.submitted_by])
+    except Refused as refusal:
+        return ("alone", "") if refusal.code == "reason-needed" else ("not", refusal.message)
+    return "freely", ""
+
+
+def _render(request: SignedInRequest, authority: Authority, *, form: ReviewForm | None = None) -> HttpResponse:
+    user = request.user
+    context = {
+        "authority": authority,
+        "axis": draw_chain(authority, user=user),
+        "gateways": Authority.objects.filter(pk=authority.pk).gateway_counts(user)[authority.pk],
+        "same_key": _same_key(authority, user),
+        "records": _records(authority, user),
+        **_review_context(authority, user, form),
+        **_signings_context(authority, user),
+    }
+    return page(request, "cas/detail.html", context, status=200)
+
+
+def _review_context(authority: Authority, user: User, form: ReviewForm | None) -> dict[str, Any]:
+    open_to_approval = Authority.objects.open_to(Authority.State.APPROVED).filter(pk=authority.pk)
+    if not (user.is_operator and open_to_approval.exists()):
+        return {}
+    standing, who_else = _standing(user, authority)
+    initial = {"sha256": authority.sha256}
+    shown = form or ReviewForm(initial=initial, is_single_handed=standing == "alone")
+    return {"form": shown, "standing": standing, "who_else": who_else}
+
+
+def _signings_context(authority: Authority, user: User) -> dict[str, Any]:
+    if not (authority.is_operated and user.sees_all):
+        return {}
+    made = Signing.objects.filter(issuer=authority).defer("tbs", "der")
+    doubtful = made.may_exist()[:SIGNINGS]
+    return {"signed": made.count(), "doubtful": doubtful, "revoke_form": RevokeSigningForm()}
+
+
+def _same_key(authority: Authority, user: User) -> list[Authority]:
+    same = Authority.objects.visible_to(user).filter(spki_sha256=authority.spki_sha256).exclude(pk=authority.pk)
+    return list(same.listed()[:10])
+
+
+def _records(authority: Authority, user: User) -> Any:
+    records = Record.objects.about("authority", authority.pk)
+    if user.is_vendor:
+        records = records.of_vendor(user.vendor_id or 0)
+    return records[:HISTORY]

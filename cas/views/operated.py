@@ -1,0 +1,51 @@
+"""Making operated authorities."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from accounts.access import SignedInRequest, allowed
+from accounts.models import Deployment, User
+from cas.forms import IssuingForm, RootForm
+from cas.models import Authority
+from cas.services import operate as operating
+from core import clock
+from core.forms import attempt
+from core.pages import page
+
+
+@require_http_methods(["GET", "POST"])
+@allowed("operate_authorities")
+def operate(request: SignedInRequest) -> HttpResponse:
+    """One form for a root and one for an issuing authority; with a root there, the second is what one comes for."""
+    roots = Authority.objects.operated_roots().valid_at(clock.now())
+    chosen = request.POST.get("kind") or request.GET.get("kind") or ("issuing" if roots.exists() else "root")
+    is_root = chosen == "root"
+    form = (RootForm if is_root else IssuingForm)(request.POST or None, initial=_initial(request, roots.first()))
+    if request.method == "POST" and form.is_valid():
+        authority = attempt(form, lambda: _create(request.user, form))
+        if authority:
+            return _onwards(request, authority)
+    return page(request, "cas/operate.html", {"form": form, "is_root": is_root, "roots": roots})
+
+
+def _initial(request: SignedInRequest, root: Authority | None) -> dict[str, object]:
+    deployment = Deployment.objects.first()
+    parent = request.GET.get("parent") or (root.pk if root else None)
+    return {"parent": parent, "organisation": deployment.name[:64] if deployment else ""}
+
+
+def _create(actor: User, form: RootForm) -> Authority:
+    if isinstance(form, IssuingForm):
+        return operating.create_issuing(actor, form.cleaned_data["parent"], form.plan)
+    return operating.create_root(actor, form.plan)
+
+
+def _onwards(request: SignedInRequest, authority: Authority) -> HttpResponse:
+    if authority.is_root:
+        messages.success(request, f"{authority.name} is made. Now the authority below it that signs gateways.")
+        return redirect(f"{reverse('cas:operate')}?kind=issuing&parent={authority.pk}")
+    messages.success(request, f"{authority.name} is made. Gateways it signs connect once it is in a live release.")
+    return redirect("cas:detail", authority.pk)

@@ -1,0 +1,92 @@
+"""Stores and releases that are not as they should be."""
+
+from datetime import datetime
+
+from django.db.models import OuterRef, Subquery
+from django.urls import reverse
+
+from accounts.models import User
+from alerts import watched
+from cas.models import Authority
+from certadmin.overview.todo import Todo, plural
+from trust.models import Publication, Release, Store
+
+
+def stores(user: User, now: datetime) -> list[Todo]:
+    """No store, a store that is not ours yet, or one that the last check found wrong."""
+    if not user.is_operator:
+        return []
+    connected = list(Store.objects.values_list("pk", "name", "state", "complaint"))
+    if not connected:
+        return [_no_store()]
+    return [todo for row in connected if (todo := _store(*row))]
+
+
+def _no_store() -> Todo:
+    return Todo(
+        tone="idle",
+        icon="database",
+        title="No store is connected",
+        text="The network server reads its trust bundle from a store: a directory or an S3 bucket.",
+        action="Connect a store",
+        url=reverse("trust:stores"),
+    )
+
+
+def _store(pk: int, name: str, state: str, complaint: str) -> Todo | None:
+    url = reverse("trust:store", args=[pk])
+    if state == Store.State.FOREIGN:
+        text = "Nothing is published to it until you adopt or replace what it holds."
+        return Todo("warn", "database", f"Store {name} holds an index of somebody else", text, "Decide", url)
+    if complaint:
+        return Todo("warn", "refresh", f"Store {name} is not complete", complaint, "Open the store", url)
+    if state == Store.State.UNREAD:
+        text = "It is read before anything is published to it."
+        return Todo("idle", "database", f"Store {name} was not read yet", text, "Open the store", url)
+    return None
+
+
+def delayed(user: User, now: datetime) -> list[Todo]:
+    """The newest release failed to reach a store at least once, and is tried again."""
+    if not user.is_operator:
+        return []
+    newest = Release.objects.filter(group=OuterRef("release__group")).order_by("-number").values("pk")[:1]
+    late = Publication.objects.unfinished().exclude(last_error="").filter(release=Subquery(newest))
+    rows = late.values_list("release", "release__number", "store__name", "last_error", "attempts")
+    return [
+        Todo(
+            tone="warn",
+            icon="refresh",
+            title=f"Release {number} has not reached store {name}",
+            text=f"{error.rstrip('.')}. Tried {plural(attempts, 'time')}, and again by itself.",
+            action=f"Open release {number}",
+            url=reverse("trust:release", args=[pk]),
+        )
+        for pk, number, name, error, attempts in rows
+    ]
+
+
+def unpublished(user: User, now: datetime) -> list[Todo]:
+    """The trust group is not what the newest release says."""
+    if not user.is_operator:
+        return []
+    wanted = Authority.objects.valid_at(now).filter(memberships__group__name=watched.COMMON)
+    newest = Release.objects.filter(group__name=watched.COMMON).order_by("-number").first()
+    released = newest.authorities.all() if newest else Authority.objects.none()
+    wanted_ids = set(wanted.values_list("pk", flat=True))
+    released_ids = set(released.values_list("pk", flat=True))
+    changes = _changes(len(wanted_ids - released_ids), len(released_ids - wanted_ids))
+    if not changes:
+        return []
+    title = f"The group differs from release {newest.number}" if newest else "Nothing is published yet"
+    text = f"{changes} The network server learns of it with the next release."
+    return [Todo("warn", "versions", title, text, "Publish", reverse("trust:releases"))]
+
+
+def _changes(more: int, fewer: int) -> str:
+    words = [
+        f"{plural(more, 'authority', 'authorities')} to add" if more else "",
+        f"{plural(fewer, 'authority', 'authorities')} to drop" if fewer else "",
+    ]
+    said = " and ".join(word for word in words if word)
+    return f"{said}." if said else ""

@@ -1,0 +1,72 @@
+"""The overview, and its forecast as a table."""
+
+from django.http import HttpResponse
+from django.views.decorators.http import require_safe
+
+from accounts.access import SignedInRequest, allowed
+from accounts.models import User, Vendor
+from audit.models import Record
+from cas.models import Authority
+from certadmin.overview import access, publishing, waiting
+from certadmin.overview.chart import draw
+from certadmin.overview.fleet import fleet
+from certadmin.overview.forecast import busy, forecast
+from certadmin.overview.todo import Finder, collect
+from core import clock
+from core.pages import page
+
+EVENTS = 6
+FINDERS: tuple[Finder, ...] = (
+    access.lost,
+    access.authorities,
+    waiting.silence,
+    publishing.stores,
+    publishing.delayed,
+    publishing.unpublished,
+    access.untrusted,
+    access.certificates,
+    access.keys_to_collect,
+    waiting.reviews,
+    waiting.requests,
+    waiting.disputes,
+    waiting.may_exist,
+    waiting.kits,
+    access.without_certificate,
+)
+
+
+@require_safe
+@allowed("read")
+def overview(request: SignedInRequest) -> HttpResponse:
+    user, now = request.user, clock.now()
+    shown = fleet(user, now)
+    ends = forecast(user, now)
+    context = {
+        "now": now,
+        "todos": collect(user, now, FINDERS),
+        "fleet": shown,
+        "forecast": ends,
+        "chart": draw(ends),
+        "events": _events(user),
+        "is_new": not shown.total and _is_new(user),
+    }
+    return page(request, "overview/overview.html", context)
+
+
+@require_safe
+@allowed("read")
+def forecast_table(request: SignedInRequest) -> HttpResponse:
+    ends = forecast(request.user, clock.now())
+    return page(request, "overview/forecast.html", {"weeks": busy(ends.weeks, ends.authorities)})
+
+
+def _events(user: User) -> list[Record]:
+    records = Record.objects.of_vendor(user.vendor_id) if user.vendor_id else Record.objects.all()
+    return list(records.order_by("-pk")[:EVENTS])
+
+
+def _is_new(user: User) -> bool:
+    """Before the first vendor, or a vendor's first authority: the page explains the first steps instead."""
+    if user.sees_all:
+        return not Vendor.objects.exists()
+    return not Authority.objects.filter(vendor=user.vendor).exists()

@@ -1,0 +1,136 @@
+"""What waits for an operator's decision, and what the deployment lacks."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import Count, Min, QuerySet
+from django.urls import reverse
+
+from accounts.models import Deployment, User
+from alerts.services.notices import JOB
+from audit.models import Heartbeat
+from cas.models import Authority, Signing
+from certadmin.overview.todo import Todo, listed, plural
+from certificates.models import Request
+from core.templatetags.ui import day, span_in_words, utc
+from gateways.models import Dispute, Gateway
+
+SILENCE = timedelta(hours=26)  # the job runs every hour; a day without it is worth a word
+
+
+def reviews(user: User, now: datetime) -> list[Todo]:
+    count, names, oldest = _by_vendor(Authority.objects.visible_to(user).waiting(), "submitted_at")
+    if not count or not user.is_operator:
+        return []
+    return [
+        Todo(
+            tone="idle",
+            icon="certificate",
+            title=f"{plural(count, 'authority', 'authorities')} to review",
+            text=f"{listed(names)}. {'The oldest' if count > 1 else 'It'} has waited {span_in_words(now - oldest)}.",
+            action="Review",
+            url=_first_or_list(Authority.objects.waiting(), count),
+        )
+    ]
+
+
+def _first_or_list(waiting: QuerySet[Authority], count: int) -> str:
+    if count == 1:
+        return reverse("cas:detail", args=[waiting.values_list("pk", flat=True)[0]])
+    return f"{reverse('cas:list')}?state=submitted"
+
+
+def requests(user: User, now: datetime) -> list[Todo]:
+    count, names, oldest = _by_vendor(Request.objects.visible_to(user).waiting(), "requested_at")
+    if not count or not user.is_operator:
+        return []
+    return [
+        Todo(
+            tone="idle",
+            icon="inbox",
+            title=f"{plural(count, 'request')} to approve",
+            text=f"{listed(names)}. Oldest from {day(oldest)}.",
+            action="Approve requests" if count > 1 else "Look at it",
+            url=f"{reverse('certificates:requests')}?state=requested",
+        )
+    ]
+
+
+def disputes(user: User, now: datetime) -> list[Todo]:
+    count, names, oldest = _by_vendor(Dispute.objects.open(), "claimed_at", vendor="claimant")
+    if not count or not user.is_operator:
+        return []
+    return [
+        Todo(
+            tone="warn",
+            icon="alert-triangle",
+            title=f"{plural(count, 'gateway is', 'gateways are')} claimed twice",
+            text=f"By {listed(names)}, since {day(oldest)}. No certificate is made for them meanwhile.",
+            action="Decide",
+            url=reverse("gateways:disputes"),
+        )
+    ]
+
+
+def may_exist(user: User, now: datetime) -> list[Todo]:
+    """Signatures whose outcome nobody knows: they can be revoked by serial."""
+    if not user.is_operator:
+        return []
+    count = Signing.objects.may_exist().filter(revoked_at__isnull=True).count()
+    if not count:
+        return []
+    return [
+        Todo(
+            tone="warn",
+            icon="alert-triangle",
+            title=f"{plural(count, 'certificate')} may exist",
+            text="Recorded and perhaps signed, never delivered. Finish or revoke by serial.",
+            action="Look at them" if count > 1 else "Look at it",
+            url=f"{reverse('certificates:requests')}?{urlencode({'state': 'may-exist'})}",
+        )
+    ]
+
+
+def silence(user: User, now: datetime) -> list[Todo]:
+    """The job that announces what ends has not run: nobody would be warned."""
+    last = Heartbeat.objects.filter(pk=JOB).values_list("succeeded_at", flat=True).first()
+    if not user.is_operator or last is None or now - last < SILENCE:
+        return []
+    return [
+        Todo(
+            tone="bad",
+            icon="bell",
+            title="Nobody is warned of what ends",
+            text=f"The hourly job last ran {utc(last)}. Do the worker and the beat run?",
+            action="Open the alerts",
+            url=reverse("alerts:list"),
+        )
+    ]
+
+
+def kits(user: User, now: datetime) -> list[Todo]:
+    """Station kits cannot be made without the address of the CUPS server."""
+    if not user.is_operator:
+        return []
+    deployment = Deployment.objects.first()
+    if deployment is None or (deployment.cups_uri and deployment.cups_trust) or not Gateway.objects.exists():
+        return []
+    return [
+        Todo(
+            tone="idle",
+            icon="settings",
+            title=f"The CUPS {'trust certificate' if deployment.cups_uri else 'address'} is missing",
+            text="Station kits need the address of your CUPS server and the certificate it chains to.",
+            action="Open the settings",
+            url=reverse("accounts:settings"),
+        )
+    ]
+
+
+def _by_vendor(waiting: "QuerySet[Any, Any]", since: str, *, vendor: str = "vendor") -> tuple[int, list[str], Any]:
+    """How many wait, the names of whose they are (most first), and since when the oldest does: one query."""
+    rows = waiting.order_by().values_list(f"{vendor}__name").annotate(count=Count("pk"), oldest=Min(since))
+    found = sorted(rows, key=lambda row: -row[1])
+    names = [name or "Operated here" for name, _, _ in found]
+    return sum(count for _, count, _ in found), names, min((oldest for _, _, oldest in found), default=None)

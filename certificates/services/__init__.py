@@ -1,0 +1,24 @@
+"""One function per intention: ask, decide, issue, hand over, record, revoke."""
+
+from certificates.services.custody import confirm_receipt, destroy_due_keys, private_key_pem, station_kit
+from certificates.services.issuing import issue
+from certificates.services.policy import set_policy
+from certificates.services.recording import record_leaf
+from certificates.services.requests import approve_request, refuse_request, request_certificate, retry_request
+from certificates.services.revocation import revoke, revoke_request
+
+__all__ = [
+    "approve_request",
+    "confirm_receipt",
+    "destroy_due_keys",
+    "issue",
+    "private_key_pem",
+    "record_leaf",
+    "refuse_request",
+    "request_certificate",
+    "retry_request",
+    "revoke",
+    "revoke_request",
+    "set_policy",
+    "station_kit",
+]

@@ -1,0 +1,101 @@
+"""Private keys made here: sealed until their holder has them or the time is over, then destroyed."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts.models import Deployment, User
+from audit.services import SYSTEM, record
+from certificates.models import Certificate, Request
+from core import clock
+from core.errors import Forbidden, Refused
+from keys import services as vault
+from pki import kit
+from pki.errors import PkiError
+
+
+def station_kit(certificate: Certificate, *, actor: User) -> bytes:
+    """The files that a Basics Station reads, as a zip; with the private key where it was made here and is still there."""
+    deployment = Deployment.objects.first()
+    if deployment is None or not (deployment.cups_uri and deployment.cups_trust):
+        raise Refused("kit-not-configured", "A kit needs the CUPS address and trust of the settings page.")
+    private_key = _open(certificate, actor, "certificate.kit-downloaded") if certificate.has_sealed_key else None
+    try:
+        return kit.station_kit(
+            eui=certificate.gateway.eui,
+            leaf_der=bytes(certificate.der),
+            chain_ders=[bytes(authority.der) for authority in certificate.authority.chain()],
+            private_key_der=private_key,
+            trust_pem=deployment.cups_trust.encode(),
+            cups_uri=deployment.cups_uri,
+        )
+    except PkiError as error:
+        raise Refused(error.code, error.message) from None
+
+
+def private_key_pem(certificate: Certificate, *, actor: User) -> bytes:
+    """The private key alone, in the form that a Basics Station reads."""
+    _refuse_gone(certificate)
+    private_key = _open(certificate, actor, "certificate.key-downloaded")
+    return kit.private_key_pem(private_key, bytes(certificate.der))
+
+
+def confirm_receipt(certificate: Certificate, *, actor: User) -> Certificate:
+    """Its holder has the key: destroy ours."""
+    _refuse_foreign(certificate, actor)
+    _refuse_gone(certificate)
+    with transaction.atomic():
+        waiting = Certificate.objects.filter(pk=certificate.pk, key_confirmed_at__isnull=True)
+        if waiting.update(key_confirmed_at=clock.now()) and certificate.key_id:
+            vault.destroy_key(certificate.key_id)
+            record(actor, "certificate.key-received", subject=certificate, vendor_id=certificate.vendor_id)
+    certificate.refresh_from_db()
+    return certificate
+
+
+def destroy_due_keys() -> int:
+    """Destroy the keys that waited too long, and those of requests that came to nothing; return how many."""
+    now = clock.now()
+    count = 0
+    for certificate in Certificate.objects.with_key_to_destroy(now).select_related("gateway").iterator():
+        count += _destroy(certificate, certificate.key_id)
+    given_up = now - timedelta(days=settings.KEY_DAYS)
+    stuck = Request.objects.filter(
+        state__in=[Request.State.REFUSED, Request.State.FAILED, Request.State.MAY_EXIST],
+        key__destroyed_at__isnull=True,
+        key__isnull=False,
+        decided_at__lte=given_up,
+    )
+    for request in stuck.select_related("gateway").iterator():
+        count += _destroy(request, request.key_id)
+    return count
+
+
+def _destroy(subject: Certificate | Request, key_id: object) -> int:
+    with transaction.atomic():
+        if not vault.destroy_key(key_id):  # type: ignore[arg-type]  # the querysets name rows with a key only
+            return 0
+        record(SYSTEM, f"{subject._meta.model_name}.key-destroyed", subject=subject, vendor_id=subject.vendor_id)
+    return 1
+
+
+def _open(certificate: Certificate, actor: User, action: str) -> bytes:
+    """Write down who reads the key, commit that, and only then open it."""
+    _refuse_foreign(certificate, actor)
+    if certificate.key_id is None:
+        raise Refused("no-key-here", "The private key of this certificate was never here.")
+    vault.check_kek()
+    with transaction.atomic():
+        record(actor, action, subject=certificate, vendor_id=certificate.vendor_id)
+    return vault.open_private_key(certificate.key_id)
+
+
+def _refuse_foreign(certificate: Certificate, actor: User) -> None:
+    if not actor.is_operator and actor.vendor_id != certificate.vendor_id:
+        raise Forbidden("not-for-your-role", "The key is for the vendor of this gateway.")
+
+
+def _refuse_gone(certificate: Certificate) -> None:
+    if not certificate.has_sealed_key:
+        raise Refused("key-gone", "The private key is not here any more. Request a new certificate instead.")

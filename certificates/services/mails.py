@@ -1,0 +1,38 @@
+"""Who is told what became of a request."""
+
+from django.conf import settings
+from django.urls import reverse
+
+from accounts.models import Deployment
+from accounts.services import recipients
+from certificates.models import Request
+from outbox.services import queue_mail
+
+
+def tell_vendor(request: Request, *, template: str) -> None:
+    """One mail for each of the vendor's people and contacts, in the caller's transaction."""
+    _tell(request, template, recipients.for_vendor(request.vendor))
+
+
+def tell_operators(request: Request, *, template: str) -> None:
+    _tell(request, template, recipients.operators())
+
+
+def _tell(request: Request, template: str, addresses: list[str]) -> None:
+    deployment = Deployment.objects.first()
+    context = {
+        "deployment": deployment.name if deployment else "",
+        "eui": request.gateway.eui,
+        "gateway_name": request.gateway.name,
+        "vendor": request.vendor.name,
+        "authority": request.authority.name,
+        "requested_at": request.requested_at,
+        "decided_by": request.decided_by.name if request.decided_by else "",
+        "reason": request.decision_reason,
+        "failure": request.failure,
+        "not_after": request.not_after,
+        "url": settings.PUBLIC_URL + reverse("certificates:request", args=[request.pk]),
+    }
+    for address in addresses:
+        key = f"{template}:{request.pk}:{request.attempts if template == 'request_failed' else 0}:{address}"
+        queue_mail(key=key, to=address, template=template, context=context)

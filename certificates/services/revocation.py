@@ -1,0 +1,53 @@
+"""Revoking: our own records say so at once. Nobody else honours it yet: no CRL is published by this version."""
+
+from django.db import transaction
+
+from accounts.models import User
+from audit.services import record
+from cas.models import Signing
+from cas.services.signing import revoke_signing
+from certificates.models import Certificate, Request
+from certificates.services.current import refresh_current
+from core import clock
+from core.errors import Forbidden, Refused
+
+
+def revoke(certificate: Certificate, *, actor: User, reason: str) -> Certificate:
+    """Revoke for one of the reasons of RFC 5280 section 5.3.1. It cannot be taken back."""
+    if not actor.is_operator and actor.vendor_id != certificate.vendor_id:
+        raise Forbidden("not-your-certificate", "You can revoke certificates of your own gateways only.")
+    _refuse_unknown(reason)
+    with transaction.atomic():
+        in_force = Certificate.objects.filter(pk=certificate.pk, revoked_at__isnull=True)
+        if not in_force.update(revoked_at=clock.now(), revocation_reason=reason, revoked_by=actor):
+            raise Refused("already-revoked", "This certificate is revoked already.")
+        certificate.refresh_from_db()
+        signing = Signing.objects.filter(request__certificate=certificate, revoked_at__isnull=True).first()
+        if signing:
+            revoke_signing(signing, actor=actor, reason=reason)
+        refresh_current(certificate.gateway_id)
+        details = {"serial": certificate.serial, "reason": reason}
+        record(actor, "certificate.revoked", subject=certificate, vendor_id=certificate.vendor_id, **details)
+        record(actor, "gateway.certificate-revoked", subject=certificate.gateway, vendor_id=certificate.vendor_id)
+    return certificate
+
+
+def revoke_request(request: Request, *, actor: User, reason: str) -> Request:
+    """Revoke by serial what may exist, though nobody here has seen it."""
+    if not actor.is_operator:
+        raise Forbidden("not-for-your-role", "Only an operator revokes what may exist.")
+    _refuse_unknown(reason)
+    if request.signing is None:
+        raise Refused("nothing-reserved", "Nothing was reserved for this request, so nothing can exist.")
+    with transaction.atomic():
+        revoke_signing(request.signing, actor=actor, reason=reason)
+        unfinished = Request.objects.filter(pk=request.pk).exclude(state=Request.State.ISSUED)
+        unfinished.update(state=Request.State.FAILED, failure="Revoked by serial before anybody saw the certificate.")
+        record(actor, "request.revoked", subject=request, vendor_id=request.vendor_id, reason=reason)
+    request.refresh_from_db()
+    return request
+
+
+def _refuse_unknown(reason: str) -> None:
+    if reason not in Signing.Reason.values:
+        raise Refused("reason-unknown", "Choose one of the reasons.", field="reason")

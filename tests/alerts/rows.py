@@ -1,0 +1,71 @@
+"""Rows of things that end. What an announcement is about are columns, so these carry no certificate."""
+
+import secrets
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+from accounts.models import Vendor
+from cas.models import Authority
+from certificates.models import Certificate
+from gateways.models import Gateway
+from trust.models import Group, Release
+
+NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+YEAR = 365 * DAY
+numbers = count(1)
+
+
+def authority(
+    vendor: Vendor | None = None, *, left: timedelta, life: timedelta = 10 * YEAR, **more: object
+) -> Authority:
+    """An approved authority that ends `left` after NOW."""
+    values: dict[str, object] = {
+        "sha256": secrets.token_hex(32),
+        "der": b"",
+        "name": f"Gateway CA {next(numbers)}",
+        "serial": secrets.token_hex(8),
+        "not_before": NOW + left - life,
+        "not_after": NOW + left,
+        "key_type": "P-256",
+        "spki_sha256": secrets.token_hex(32),
+        "is_root": False,
+        "origin": Authority.Origin.UPLOADED,
+        "vendor": vendor,
+        "state": Authority.State.APPROVED,
+    }
+    return Authority.objects.create(**{**values, **more})
+
+
+def gateway(vendor: Vendor, *, name: str = "", **more: object) -> Gateway:
+    return Gateway.objects.create(eui=f"58A0CBFFFE{next(numbers):06X}", vendor=vendor, name=name, **more)
+
+
+def certificate(of: Gateway, by: Authority, *, left: timedelta, life: timedelta = YEAR, **more: object) -> Certificate:
+    """A certificate of a gateway that ends `left` after NOW, presented by it unless it has a longer one."""
+    values: dict[str, object] = {
+        "gateway": of,
+        "vendor": of.vendor,
+        "authority": by,
+        "origin": Certificate.Origin.RECORDED,
+        "sha256": secrets.token_hex(32),
+        "der": b"",
+        "serial": secrets.token_hex(8),
+        "not_before": NOW + left - life,
+        "not_after": NOW + left,
+        "key_type": "P-256",
+        "spki_sha256": secrets.token_hex(32),
+    }
+    made = Certificate.objects.create(**{**values, **more})
+    if of.current_not_after is None or of.current_not_after < made.not_after:
+        of.current_authority, of.current_not_after = by, min(made.not_after, by.not_after)
+        of.save()
+    return made
+
+
+def release(*authorities: Authority, number: int = 1) -> Release:
+    """A release of the group `common` with these authorities."""
+    group, _ = Group.objects.get_or_create(name="common")
+    made = Release.objects.create(group=group, number=number, bundle=b"", bundle_sha256="0" * 64)
+    made.authorities.set(authorities)
+    return made
