@@ -74,6 +74,9 @@ class AuthorityQuerySet(models.QuerySet["Authority"]):
     def ended_at(self, instant: datetime) -> Self:
         return self.filter(not_after__lte=instant)
 
+    def with_rsa_keys(self) -> Self:
+        return self.filter(key_type__startswith="RSA")
+
     def listed(self) -> Self:
         """Without what lists never show."""
         return self.defer("der", "subject", "issuer", "findings").select_related("vendor", "parent")

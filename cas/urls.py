@@ -2,11 +2,12 @@
 
 from django.urls import URLPattern, path
 
-from cas.views import details, lists, operated
+from cas.views import details, lists, operated, uploads
 
 app_name = "cas"
 urlpatterns: list[URLPattern] = [
     path("", lists.list_authorities, name="list"),
+    path("upload/", uploads.upload, name="upload"),
     path("operate/", operated.operate, name="operate"),
     path("<int:pk>/", details.detail, name="detail"),
     path("<int:pk>/review/", details.review, name="review"),

@@ -7,9 +7,11 @@ from django.db import transaction
 from accounts.models import User
 from audit.services import record
 from cas.models import Authority
+from cas.services.intake import as_rows
 from cas.services.linking import link
 from core import clock
 from core.errors import Refused
+from pki.acceptance import judge_authority
 from pki.errors import PkiError
 from pki.facts import CertificateFacts, read_certificate
 
@@ -48,4 +50,5 @@ def _adopted(actor: User, facts: CertificateFacts) -> Authority:
 
 
 def _found(actor: User, facts: CertificateFacts) -> Authority:
-    return Authority.from_facts(facts, origin=Authority.Origin.FOUND, submitted_by=actor, findings=[])
+    findings = as_rows(judge_authority(facts, now=clock.now()))
+    return Authority.from_facts(facts, origin=Authority.Origin.FOUND, submitted_by=actor, findings=findings)

@@ -5,12 +5,12 @@ import hashlib
 from django.db import transaction
 
 from accounts.models import User
-from accounts.services import four_eyes, recipients
+from accounts.services import four_eyes
 from audit.services import record
 from cas.models import Authority
+from cas.services.notifying import tell_vendor
 from core import clock
 from core.errors import Refused
-from outbox.services import queue_mail
 
 
 def approve(
@@ -28,7 +28,7 @@ def approve(
             single_handed=single_handed,
         )
         _record(authority, actor, "authority.approved", reason=reason, single_handed=single_handed)
-        _tell_vendor(authority, "authority_approved")
+        tell_vendor(authority, "authority_approved")
     return authority
 
 
@@ -40,7 +40,7 @@ def refuse(authority: Authority, *, actor: User, expected_sha256: str, reason: s
     with transaction.atomic():
         _decide(authority, expected_sha256, state=Authority.State.REFUSED, decided_by=actor, decision_reason=reason)
         _record(authority, actor, "authority.refused", reason=reason)
-        _tell_vendor(authority, "authority_refused")
+        tell_vendor(authority, "authority_refused")
     return authority
 
 
@@ -58,11 +58,3 @@ def _decide(authority: Authority, expected_sha256: str, **decision: object) -> N
 
 def _record(authority: Authority, actor: User, action: str, **details: object) -> None:
     record(actor, action, subject=authority, vendor_id=authority.vendor_id, sha256=authority.sha256, **details)
-
-
-def _tell_vendor(authority: Authority, template: str) -> None:
-    if authority.vendor is None:
-        return
-    for address in recipients.for_vendor(authority.vendor):
-        key = f"{template}:{authority.pk}:{address}"
-        queue_mail(key=key, to=address, template=template, context={"authority": authority})

@@ -1,6 +1,5 @@
 """One authority: what it is, what hangs on it, and the decision about it."""
 
-from functools import partial
 from ssl import DER_cert_to_PEM_cert
 from typing import Any
 
@@ -40,7 +39,7 @@ def detail(request: SignedInRequest, pk: int) -> HttpResponse:
 def review(request: SignedInRequest, pk: int) -> HttpResponse:
     authority = _authority(request.user, pk)
     form = ReviewForm(request.POST, is_single_handed=_standing(request.user, authority)[0] == "alone")
-    if form.is_valid() and attempt(form, partial(_decide, authority, request.user, form.cleaned_data)):
+    if form.is_valid() and attempt(form, lambda: _decide(authority, request.user, form.cleaned_data)) is not None:
         ring(send_due)
         words = "approved. It is not trusted yet" if form.cleaned_data["decision"] == "approve" else "refused"
         messages.success(request, f"{authority.name} is {words}.")

@@ -40,6 +40,11 @@ document.addEventListener("submit", (event) => {
   }
 });
 
+// Files are looked at as soon as they are chosen.
+document.addEventListener("change", (event) => {
+  if (event.target.matches?.("input[data-sends]") && event.target.files.length) event.target.form.requestSubmit();
+});
+
 // A drop zone hands its files to the file input inside it.
 for (const kind of ["dragover", "dragleave", "drop"]) {
   document.addEventListener(kind, (event) => {
