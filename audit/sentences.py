@@ -25,6 +25,7 @@ SENTENCES = {
     "contact.removed": "Contact {email} of {vendor} removed",
     "authority.created": "Authority {subject} created",
     "authority.handed-in": "Authority {subject} handed in",
+    "authority.adopted": "Authority {subject} found in the store and adopted",
     "authority.approved": "Authority {subject} approved",
     "authority.refused": "Authority {subject} refused: {reason}",
     "gateway.registered": "Gateway {subject} registered",

@@ -275,4 +275,4 @@ class Signing(models.Model):
         indexes = [models.Index(fields=["state", "reserved_at"])]
 
     def __str__(self) -> str:
-        return f"{self.serial} {self.state}"
+        return f"serial {self.serial}"

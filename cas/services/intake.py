@@ -50,7 +50,7 @@ def hand_in(actor: User, vendor: Vendor, files: Sequence[UploadedFile]) -> HandI
         new = [(authority, facts) for authority, facts in added if authority is not None]
         for authority, facts in new:
             link(authority, facts)
-            record(actor, "authority.submitted", subject=authority, vendor_id=vendor.pk, sha256=authority.sha256)
+            record(actor, "authority.handed-in", subject=authority, vendor_id=vendor.pk, sha256=authority.sha256)
         leaves = _keep_leaves(inspection, vendor)
         authorities = tuple(authority for authority, _ in new)
         if authorities:

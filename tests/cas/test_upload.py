@@ -66,7 +66,7 @@ def test_what_was_understood_is_shown_and_nothing_is_kept(vendor_client: Client,
     assert all(name in page for name in ("Acme Root CA", "Acme Gateway CA", EUI))
     assert "Hand in 2 authorities" in page
     assert not Authority.objects.exists()
-    assert not Record.objects.filter(action="authority.submitted").exists()
+    assert not Record.objects.filter(action="authority.handed-in").exists()
 
 
 def test_handing_in_keeps_authorities_and_leaves_and_tells_the_operators(
@@ -80,7 +80,7 @@ def test_handing_in_keeps_authorities_and_leaves_and_tells_the_operators(
     assert {each.vendor for each in kept.values()} == {vendor}
     assert kept["Acme Gateway CA"].parent == kept["Acme Root CA"]
     assert TestLeaf.objects.get().authority == kept["Acme Gateway CA"]
-    assert Record.objects.filter(action="authority.submitted").count() == 2
+    assert Record.objects.filter(action="authority.handed-in").count() == 2
     assert Message.objects.get().recipient == operator.email
 
 
