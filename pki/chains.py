@@ -15,7 +15,7 @@ class Issuers:
 
     def __init__(self, certificates: Sequence[CertificateFacts]) -> None:
         self._certificates = certificates
-        self._checks = 0
+        self.checks = 0
         self._found = {each.sha256: self._find(each) for each in certificates}
 
     def of(self, facts: CertificateFacts) -> tuple[CertificateFacts, ...]:
@@ -30,9 +30,9 @@ class Issuers:
         return tuple(each for each in self._certificates if self._signed(facts, each))
 
     def _signed(self, facts: CertificateFacts, issuer: CertificateFacts) -> bool:
-        if issuer is facts or facts.issuer_der != issuer.subject_der or self._checks >= MOST_CHECKS:
+        if issuer is facts or facts.issuer_der != issuer.subject_der or self.checks >= MOST_CHECKS:
             return False
-        self._checks += 1
+        self.checks += 1
         return is_signed_by(facts, issuer)
 
 

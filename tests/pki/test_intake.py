@@ -153,7 +153,6 @@ def test_it_refuses(content: bytes, code: str) -> None:
 
 
 def test_one_bad_file_refuses_all_and_is_named() -> None:
-    """G6's sibling: nothing is taken by halves. Fails without the tuple() that drains all files in read_files."""
     intake = take(ROOT.pem, ISSUING.pem[:-30])
     assert intake.certificates == ()
     assert "file1.pem" in intake.findings[0].message
