@@ -1,7 +1,6 @@
 """What a certificate request (PKCS#10, RFC 2986) asks for, and whether a gateway's certificate can be made from it."""
 
 import hashlib
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,6 +17,7 @@ from pki.intake import require_no_private_key
 from pki.pem import PemBlock, read_blocks
 from pki.profiles import GATEWAY_CLIENT
 from pki.public_keys import describe_key, load_public_key, made_signature
+from pki.quiet import quietly
 from pki.weak_keys import find_weaknesses
 
 LARGEST = 64 * 1024  # a request with a 8192-bit key has 2 kB
@@ -48,6 +48,7 @@ class CsrInspection:
         return hashlib.sha256(self.public_key_der).hexdigest()
 
 
+@quietly()
 def inspect_csr(content: bytes, *, eui: str | None = None) -> CsrInspection:
     """Judge a request in PEM or DER for the gateway `eui` (16 upper-case hex digits), or for any. Never raises.
 
@@ -121,10 +122,8 @@ def _only_element(content: bytes) -> bytes:
 def _load(der: bytes) -> x509.CertificateSigningRequest:
     """Parse the request with its names and extensions, as the library fails late."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            request = x509.load_der_x509_csr(der)
-            _ = request.subject, request.extensions, request.signature_algorithm_oid
+        request = x509.load_der_x509_csr(der)
+        _ = request.subject, request.extensions, request.signature_algorithm_oid
     except x509.DuplicateExtension as error:
         raise PkiError("malformed-request", "The request asks for the same extension twice.") from error
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:

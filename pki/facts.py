@@ -1,9 +1,6 @@
 """The facts of one certificate, read once (RFC 5280 section 4)."""
 
 import hashlib
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,6 +14,7 @@ from pki.der import SEQUENCE, DerReader, MalformedDer
 from pki.errors import PkiError
 from pki.extension_facts import ExtensionFacts, read_extensions
 from pki.public_keys import describe_key, load_public_key, made_signature
+from pki.quiet import quietly
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +63,7 @@ class CertificateFacts:
         return self.common_names[-1] if self.common_names else self.subject
 
 
+@quietly()
 def read_certificate(der: bytes) -> CertificateFacts:
     """Parse `der`, extensions and public key included, so that no later reader can fail.
 
@@ -79,6 +78,7 @@ def read_certificate(der: bytes) -> CertificateFacts:
         raise PkiError("malformed-certificate", "The certificate is damaged: a name cannot be read.") from error
 
 
+@quietly()
 def is_signed_by(facts: CertificateFacts, issuer: CertificateFacts) -> bool:
     """Tell whether the key of `issuer` made the signature of `facts`; names are not compared."""
     return made_signature(load_public_key(issuer.spki), _load(facts.der))
@@ -110,7 +110,7 @@ def _gather(
         subject_der=raw.subject,
         issuer_der=raw.issuer,
         common_names=_common_names(certificate.subject),
-        serial=f"{_serial(certificate):x}",
+        serial=f"{certificate.serial_number:x}",
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
         spki_sha256=hashlib.sha256(raw.spki).hexdigest(),
@@ -136,8 +136,7 @@ def _gather(
 
 def _load(der: bytes) -> x509.Certificate:
     try:
-        with _without_warnings():
-            return x509.load_der_x509_certificate(der)
+        return x509.load_der_x509_certificate(der)
     except x509.InvalidVersion as error:
         message = "The certificate's version is not one that certificates have: make a version 3 certificate."
         raise PkiError("unsupported-version", message) from error
@@ -155,8 +154,7 @@ def _public_key(certificate: x509.Certificate) -> PublicKeyTypes:
 
 def _extensions(certificate: x509.Certificate) -> ExtensionFacts:
     try:
-        with _without_warnings():
-            return read_extensions(certificate.extensions)
+        return read_extensions(certificate.extensions)
     except x509.DuplicateExtension as error:
         message = f"The extension {error.oid.dotted_string} stands in the certificate twice, which no reader accepts."
         raise PkiError("malformed-extension", message) from error
@@ -177,11 +175,6 @@ def _read_raw_names(certificate: x509.Certificate) -> _RawNames:
         raise PkiError("malformed-certificate", "This is a damaged certificate, or none at all.") from error
 
 
-def _serial(certificate: x509.Certificate) -> int:
-    with _without_warnings():
-        return certificate.serial_number
-
-
 def _common_names(subject: x509.Name) -> tuple[str, ...]:
     """All of them: Go takes the last."""
     values = (each.value for each in subject.get_attributes_for_oid(NameOID.COMMON_NAME))
@@ -190,14 +183,6 @@ def _common_names(subject: x509.Name) -> tuple[str, ...]:
 
 def _signature_name(oid: x509.ObjectIdentifier) -> str:
     return _SIGNATURES.get(oid.dotted_string, oid.dotted_string)
-
-
-@contextmanager
-def _without_warnings() -> Iterator[None]:
-    """Odd serials and encodings become findings in our words; the library's warnings would say it twice."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 _SIGNATURES = {  # RFC 3279, RFC 4055, RFC 5758, RFC 8410

@@ -9,6 +9,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pki.chains import MOST_CHECKS, Issuers
 from pki.facts import read_certificate
@@ -336,3 +338,17 @@ def test_it_is_told_as_json() -> None:
     assert list(told["certificates"][0]) == ["sha256", "subject", "role", "findings"]
     assert list(told["findings"][0]) == ["code", "severity", "message", "advice"]
     assert told["findings"][0]["severity"] == "warning"
+
+
+@given(st.integers(0, len(LEAF.der + ISSUING.der) - 1), st.integers(1, 255))
+def test_any_changed_byte_is_judged(position: int, change: int) -> None:
+    """Whatever is wrong with a certificate, the page says something instead of failing."""
+    content = bytearray(ISSUING.der + LEAF.der)
+    content[position] ^= change
+    inspection = inspect([UploadedFile("ca.der", bytes(content))], now=NOW)
+    assert inspection.findings or all(each.findings for each in inspection.certificates)
+
+
+def test_an_odd_name_warns_nobody() -> None:
+    country = x509.NameAttribute(NameOID.COUNTRY_NAME, "Norway", _validate=False)
+    assert look(make_root(to_name("Acme Root CA", country))).accepted
