@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.core.validators import MaxValueValidator
 
 from accounts.models import User, Vendor
 from cas.models import Authority, Signing
@@ -67,8 +68,10 @@ class RootForm(StyledForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         longest = self.profile.lifetimes[-1].days // 365
-        self.fields["years"].widget.attrs["max"] = longest
-        self.fields["years"].help_text = f"At most {longest}."
+        years = self.fields["years"]
+        years.validators.append(MaxValueValidator(longest))
+        years.widget.attrs["max"] = longest
+        years.help_text = f"At most {longest}."
 
     @property
     def plan(self) -> Plan:
