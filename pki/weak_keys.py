@@ -16,6 +16,7 @@ from pki.public_keys import describe_key, load_public_key
 
 SHORTEST_RSA = 2048
 LONGEST_RSA = 8192  # crypto/tls refuses longer ones, and every check of them costs seconds
+SMALLEST_EXPONENT = 17  # real roots have 17 and 35; with 3 and 5, careless readers accept forged signatures
 _GOOD_CURVES = ("secp256r1", "secp384r1", "secp521r1")  # what Go reads, less P-224
 _ADVICE = "Make a new key (P-256 or RSA 2048), and certificates for it; this one protects nothing."
 _WEAKNESSES = {  # badkeys check: our code and what is wrong
@@ -32,8 +33,7 @@ _WEAKNESSES = {  # badkeys check: our code and what is wrong
 def find_weaknesses(spki: bytes) -> tuple[Finding, ...]:
     """Judge the key in a DER SubjectPublicKeyInfo; no finding means that nothing weak was found.
 
-    Sizes and exponents follow NIST SP 800-57 part 1 (112 bits) and FIPS 186-5 section 5.1 (e > 2^16). All findings
-    refuse. Raises PkiError `unsupported-key` where the key cannot be read.
+    Sizes follow NIST SP 800-57 part 1 (112 bits), curves what Go and Basics Station read. All findings refuse. Raises PkiError `unsupported-key` where the key cannot be read.
     """
     key = load_public_key(spki)
     if isinstance(key, rsa.RSAPublicKey):
@@ -77,8 +77,8 @@ def _rsa_weaknesses(key: rsa.RSAPublicKey) -> tuple[Finding, ...]:
     findings = []
     if key.key_size < SHORTEST_RSA:
         findings.append(_refused("weak-key-short", f"has only {key.key_size} bits: {SHORTEST_RSA} are needed"))
-    if numbers.e < 65537:
-        findings.append(_refused("weak-key-exponent", f"has the exponent {numbers.e}: 65537 is needed"))
+    if numbers.e < SMALLEST_EXPONENT:
+        findings.append(_refused("weak-key-exponent", f"has the exponent {numbers.e}: use 65537"))
     if math.gcd(numbers.n, _small_primes()) != 1:
         problem = "is divisible by a small number: it is damaged or forged"
         return (*findings, _refused("weak-key-small-factor", problem))
