@@ -33,7 +33,8 @@ _WEAKNESSES = {  # badkeys check: our code and what is wrong
 def find_weaknesses(spki: bytes) -> tuple[Finding, ...]:
     """Judge the key in a DER SubjectPublicKeyInfo; no finding means that nothing weak was found.
 
-    Sizes follow NIST SP 800-57 part 1 (112 bits), curves what Go and Basics Station read. All findings refuse. Raises PkiError `unsupported-key` where the key cannot be read.
+    Sizes follow NIST SP 800-57 part 1 (112 bits), curves what Go and Basics Station read. All findings refuse.
+    Raises PkiError `unsupported-key` where the key cannot be read.
     """
     key = load_public_key(spki)
     if isinstance(key, rsa.RSAPublicKey):
