@@ -1,5 +1,6 @@
 """Trust groups, their releases, and the stores that releases are published to."""
 
+from datetime import datetime
 from typing import Self
 
 from django.db import models
@@ -19,6 +20,12 @@ class Group(models.Model):
         return self.name
 
 
+class MembershipQuerySet(models.QuerySet["Membership"]):
+    def published_at(self, instant: datetime) -> Self:
+        """Those whose authority belongs into a release of `instant`."""
+        return self.filter(authority__not_after__gt=instant)
+
+
 class Membership(models.Model):
     """An operator's decision to trust an authority in a group."""
 
@@ -27,11 +34,26 @@ class Membership(models.Model):
     added_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     added_at = models.DateTimeField(default=clock.now)
 
+    objects = MembershipQuerySet.as_manager()
+
     class Meta:
         constraints = [models.UniqueConstraint(fields=["group", "authority"], name="authority_once_per_group")]
 
     def __str__(self) -> str:
         return f"{self.authority} in {self.group}"
+
+
+class ReleaseQuerySet(models.QuerySet["Release"]):
+    def of(self, group: Group) -> Self:
+        return self.filter(group=group)
+
+    def held(self) -> Self:
+        """Those that reached a store."""
+        return self.filter(publications__published_at__isnull=False).distinct()
+
+    def listed(self) -> Self:
+        """Without what lists never show."""
+        return self.defer("bundle").select_related("group", "released_by")
 
 
 class Release(models.Model):
@@ -48,6 +70,8 @@ class Release(models.Model):
     single_handed = models.BooleanField(default=False)
     audit_head = models.CharField(max_length=64, blank=True)
 
+    objects = ReleaseQuerySet.as_manager()
+
     class Meta:
         ordering = ["-number"]
         constraints = [models.UniqueConstraint(fields=["group", "number"], name="release_number_once_per_group")]
@@ -55,9 +79,24 @@ class Release(models.Model):
     def __str__(self) -> str:
         return f"Release {self.number} of {self.group}"
 
+    @property
+    def file_name(self) -> str:
+        """The name under which the index lists the bundle."""
+        return f"{self.bundle_sha256}.pem"
 
-class Store(models.Model):
-    """Where a network server reads its trust bundle: a directory or an S3 bucket."""
+
+class StoreQuerySet(LeaseQuerySet["Store"]):
+    def ours(self) -> Self:
+        return self.filter(state=Store.State.OURS)
+
+    def at(self, store: "Store") -> Self:
+        """Those that lie where `store` lies."""
+        place = ("kind", "directory", "endpoint", "bucket", "prefix")
+        return self.filter(**{field: getattr(store, field) for field in place})
+
+
+class Store(Leased):
+    """Where a network server reads its trust bundle: a directory or an S3 bucket. Who holds its lease may write."""
 
     class Kind(models.TextChoices):
         DIRECTORY = "directory", "Directory"
@@ -68,6 +107,11 @@ class Store(models.Model):
         FOREIGN = "foreign", "Holds an index that we did not write"
         OURS = "ours", "Ours"
 
+    class Trouble(models.TextChoices):
+        NONE = "", "None"
+        FAILING = "failing", "Does not do what it is asked"
+        CHANGED = "changed", "Was changed by somebody else"
+
     name = models.CharField(max_length=80, unique=True)
     kind = models.CharField(max_length=10, choices=Kind)
     directory = models.CharField(max_length=400, blank=True)
@@ -77,20 +121,55 @@ class Store(models.Model):
     region = models.CharField(max_length=40, blank=True)
     path_style = models.BooleanField(default=True)
     state = models.CharField(max_length=10, choices=State, default=State.UNREAD)
+    replaces_sha256 = models.CharField(max_length=64, blank=True)  # of the foreign index that may be overwritten
     checked_at = models.DateTimeField(null=True, blank=True)
+    trouble = models.CharField(max_length=10, choices=Trouble, blank=True, default=Trouble.NONE)
     complaint = models.CharField(max_length=500, blank=True)  # what the last check found wrong; empty: complete
+    failing_since = models.DateTimeField(null=True, blank=True)
+    alarmed_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=clock.now)
+
+    objects = StoreQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "directory", "endpoint", "bucket", "prefix"], name="store_once_per_place"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def place(self) -> str:
+        """Where it lies, in one line."""
+        if self.kind == self.Kind.DIRECTORY:
+            return self.directory
+        return f"{self.endpoint or 'Amazon S3'} · {'/'.join(filter(None, (self.bucket, self.prefix)))}"
 
 
 class PublicationQuerySet(LeaseQuerySet["Publication"]):
     def unfinished(self) -> Self:
         return self.filter(state=Publication.State.QUEUED)
+
+    def possible(self) -> Self:
+        """Unfinished ones to a store that we may write to."""
+        return self.unfinished().filter(store__state=Store.State.OURS)
+
+    def due(self, now: datetime) -> Self:
+        return self.possible().filter(next_attempt_at__lte=now)
+
+    def done(self) -> Self:
+        return self.filter(state=Publication.State.PUBLISHED)
+
+    def ever_done(self) -> Self:
+        """Those that were complete once, even if they are on their way again."""
+        return self.filter(published_at__isnull=False)
+
+    def newest_first(self) -> Self:
+        return self.order_by("-release__number")
 
 
 class Publication(Leased):
@@ -119,10 +198,11 @@ class Publication(Leased):
 
 
 class StoreFile(models.Model):
-    """A file that we wrote into a store, kept while an index of the last 24 hours named it."""
+    """A file that an index of ours or before us named, and since when it is no longer needed."""
 
     store = models.ForeignKey(Store, on_delete=models.CASCADE, related_name="files")
-    name = models.CharField(max_length=100)  # "common/<sha256>.pem"
+    name = models.CharField(max_length=400)  # "common/<sha256>.pem"
+    is_ours = models.BooleanField()  # what others wrote is never deleted
     last_named_at = models.DateTimeField()
 
     class Meta:

@@ -1,0 +1,1 @@
+"""What people and machines do about trust: groups, releases, stores."""

@@ -1,0 +1,186 @@
+"""A release's way to one store: by whoever holds the store's lease, in an order that no reader notices (G4, G7)."""
+
+import hashlib
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from audit.services import SYSTEM, record
+from core import clock
+from core.store import ObjectStore, StoreError
+from pki.bundle import index_paths, read_index, read_strictly
+from pki.errors import PkiError
+from trust.models import Publication, Release, Store, StoreFile
+from trust.services import layout
+from trust.services.opening import open_store
+from trust.services.troubles import note_failure, note_foreign, note_success
+
+log = logging.getLogger(__name__)
+
+BACK_OFF = (2, 5, 15, 30, 60, 120, 300)  # seconds after the first, second, … failure
+KEPT = timedelta(hours=24)  # a reader that read an index may still fetch what it named
+
+
+class TakenOver(Exception):
+    """Another worker holds the store by now."""
+
+
+class ForeignIndex(Exception):
+    """Somebody else's index stands where nothing of ours was yet."""
+
+
+def publish(publication_id: int) -> None:
+    """Bring the store of a publication to the newest release that waits for it. May run twice, late, or elsewhere."""
+    store_id = Publication.objects.filter(pk=publication_id).values_list("store", flat=True).first()
+    if store_id is not None:
+        publish_to(store_id)
+
+
+def publish_to(store_id: int) -> None:
+    """Work on a store until nothing is due for it, or somebody else works on it."""
+    while Publication.objects.due(clock.now()).filter(store=store_id).exists():
+        owner = Store.objects.ours().claim(store_id, seconds=settings.LEASE_SECONDS)
+        if owner is None:
+            return
+        try:
+            _publish_newest(Store.objects.get(pk=store_id), owner)
+        except TakenOver:
+            log.warning("Another worker took over store %s", store_id)
+            return
+        finally:
+            let_go(owner)
+
+
+def let_go(owner: str) -> None:
+    """Give a store's lease back, if it is still held."""
+    Store.objects.held_by(owner).update(lease_owner="", lease_until=None)
+
+
+def _publish_newest(store: Store, owner: str) -> None:
+    waiting = Publication.objects.possible().filter(store=store).newest_first()
+    publication = waiting.select_related("release__group").first()
+    if publication is None:
+        return
+    if _supersede(publication):
+        return
+    Publication.objects.filter(pk=publication.pk).update(attempts=publication.attempts + 1)
+    try:
+        write(open_store(store), store, publication.release, still_ours=lambda: _hold(store, owner))
+    except ForeignIndex:
+        note_foreign(store)
+    except (StoreError, PkiError) as error:
+        _try_later(publication, owner, error.message)
+    else:
+        _finish(publication, owner)
+
+
+def _supersede(publication: Publication) -> bool:
+    """An older release never comes after a newer one; tell whether this one is older than what the store has."""
+    release, store = publication.release, publication.store
+    beside = Publication.objects.filter(store=store, release__group=release.group)
+    superseded = {"state": Publication.State.SUPERSEDED, "last_error": ""}
+    beside.unfinished().filter(release__number__lt=release.number).update(**superseded)
+    if not beside.done().filter(release__number__gt=release.number).exists():
+        return False
+    Publication.objects.filter(pk=publication.pk).update(**superseded)
+    return True
+
+
+def write(objects: ObjectStore, store: Store, release: Release, *, still_ours: Callable[[], None]) -> None:
+    """Write a release: its file, read back; then the index; last the copy. Any step may be repeated.
+
+    `still_ours` prolongs the lease before each change that a reader sees, and raises where it is lost.
+    """
+    old = objects.get(layout.INDEX)
+    _refuse_foreign(store, old)
+    name, bundle = layout.bundle_name(release), bytes(release.bundle)
+    if name:
+        remember(store, [name], is_ours=True)
+        _put(objects, name, bundle, still_ours)
+        read_strictly(objects.get(name) or b"")
+    remember(store, _paths(old), is_ours=False)
+    _put(objects, layout.INDEX, layout.index_of(release), still_ours)
+    if name:
+        _put(objects, layout.copy_name(release.group), bundle, still_ours)
+    else:
+        remove_copy(objects, store, release, still_ours=still_ours)
+
+
+def remember(store: Store, names: tuple[str, ...] | list[str], *, is_ours: bool) -> None:
+    """An index names these files at this moment. Written before the file is, so that it is cleared away some day."""
+    for name in names:
+        StoreFile.objects.update_or_create(
+            store=store,
+            name=name,
+            defaults={"last_named_at": clock.now()},
+            create_defaults={"last_named_at": clock.now(), "is_ours": is_ours},
+        )
+
+
+def remove_copy(objects: ObjectStore, store: Store, release: Release, *, still_ours: Callable[[], None]) -> None:
+    """An empty group has no copy. One that somebody's index named lately stays for its readers a day longer."""
+    copy = layout.copy_name(release.group)
+    if store.files.filter(name=copy, last_named_at__gt=clock.now() - KEPT).exists():
+        return
+    still_ours()
+    objects.delete(copy)
+
+
+def _paths(index: bytes | None) -> list[str]:
+    try:
+        named = index_paths(read_index(index or b""))
+    except PkiError:
+        return []
+    return [each for each in named if len(each) <= 400]
+
+
+def _refuse_foreign(store: Store, index: bytes | None) -> None:
+    """Whoever wrote an index after we read the store is not overwritten before an operator says so."""
+    if index is None or store.publications.ever_done().exists():
+        return
+    if hashlib.sha256(index).hexdigest() == store.replaces_sha256:
+        return
+    group = store.publications.select_related("release__group")[0].release.group
+    if layout.release_of(index, group) is None:
+        raise ForeignIndex
+
+
+def _put(objects: ObjectStore, name: str, content: bytes, still_ours: Callable[[], None]) -> None:
+    if objects.get(name) == content:
+        return
+    still_ours()
+    objects.put(name, content)
+    if objects.get(name) != content:
+        raise StoreError(f"{name} reads back differently from what was written.")
+
+
+def _hold(store: Store, owner: str) -> None:
+    """Prolong the lease, which outlasts any one request to a store."""
+    now = clock.now()
+    held = Store.objects.held_by(owner).filter(pk=store.pk, lease_until__gt=now)
+    if not held.update(lease_until=now + timedelta(seconds=settings.LEASE_SECONDS)):
+        raise TakenOver
+
+
+def _finish(publication: Publication, owner: str) -> None:
+    with transaction.atomic():
+        _hold(publication.store, owner)
+        done = {"state": Publication.State.PUBLISHED, "published_at": clock.now(), "last_error": ""}
+        Publication.objects.filter(pk=publication.pk).update(**done)
+        note_success(publication.store)
+        release = publication.release
+        store, sha256 = publication.store.name, release.bundle_sha256
+        record(SYSTEM, "release.stored", subject=release, store=store, sha256=sha256)
+
+
+def _try_later(publication: Publication, owner: str, why: str) -> None:
+    wait = BACK_OFF[min(publication.attempts, len(BACK_OFF) - 1)]
+    with transaction.atomic():
+        _hold(publication.store, owner)
+        Publication.objects.filter(pk=publication.pk).update(
+            last_error=why[:500], next_attempt_at=clock.now() + timedelta(seconds=wait)
+        )
+        note_failure(publication.store, why)

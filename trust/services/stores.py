@@ -1,0 +1,207 @@
+"""Connecting a store: it is read first, and what somebody else wrote is adopted or replaced, never just overwritten."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from accounts.models import User
+from audit.services import SYSTEM, Machine, record
+from cas.services.adopt import found_in_store
+from core import clock
+from core.errors import Refused
+from core.outgoing import NoAnswer, resolve
+from core.store import StoreError
+from trust.models import Publication, Release, Store
+from trust.services import layout
+from trust.services.groups import common, join, refuse_unless_operator
+from trust.services.layout import Contents, read_contents
+from trust.services.opening import open_store
+from trust.services.publication import remember
+from trust.services.releases import draft, newest_release, publish_release, queue
+from trust.services.troubles import note_foreign
+
+FIRST = "main"
+
+
+def connect_store(actor: User | Machine, store: Store) -> Store:
+    """Read a new store, then save it. `store` is an unsaved row as the form filled it.
+
+    What is ours or empty gets the newest release: ring `trust.tasks.publish` for its publications afterwards.
+    """
+    if isinstance(actor, User):
+        refuse_unless_operator(actor)
+    _check_place(store)
+    contents = read(store)
+    store.state, store.checked_at = _state_of(contents), clock.now()
+    return _save(actor, store)
+
+
+def connect_first_store() -> Store | None:
+    """Connect the store that the environment names, where there is none yet. One that does not answer is read later."""
+    if settings.FIRST_STORE in ("", "none") or Store.objects.exists():
+        return None
+    store = _first_store()
+    try:
+        return connect_store(SYSTEM, store)
+    except Refused as refusal:
+        if refusal.code != "store-unreadable":
+            raise
+        store.state, store.trouble = Store.State.UNREAD, Store.Trouble.FAILING
+        store.complaint, store.failing_since = refusal.message[:500], clock.now()
+        return _save(SYSTEM, store)
+
+
+def read(store: Store) -> Contents:
+    """Read what a network server would read. Raises `Refused` where the store does not answer."""
+    try:
+        return read_contents(open_store(store))
+    except StoreError as error:
+        raise Refused("store-unreadable", f"The store cannot be read. {error.message}") from error
+
+
+def settle(store: Store, contents: Contents) -> None:
+    """Decide anew about a store that nothing was published to yet. Another's index is left to the operators."""
+    state = _state_of(contents)
+    if state == store.state or _may_be_replaced(store, contents):
+        return
+    if state == Store.State.FOREIGN:
+        note_foreign(store)
+        return
+    with transaction.atomic():
+        if not Store.objects.filter(pk=store.pk, state=store.state).update(state=state):
+            return
+        store.state = state
+        record(SYSTEM, "store.read", subject=store, state=state)
+        _catch_up(store)
+
+
+def adopt_store(actor: User, store: Store, *, seen: str = "") -> Release:
+    """Take over what a store holds: its certificates become authorities, and a release has the same set.
+
+    `seen` is the fingerprint of the contents that the operator looked at. Ring `trust.tasks.publish` afterwards.
+    """
+    refuse_unless_operator(actor)
+    contents = _foreign_contents(store, seen)
+    if contents.problems:
+        message = f"It cannot be adopted as it is: {contents.problems[0]} Mend it, or replace it."
+        raise Refused("store-not-adoptable", message)
+    group = common()
+    with transaction.atomic():
+        authorities = found_in_store(actor, contents.certificates)
+        for authority in authorities:
+            join(actor, group, authority)
+        _take_over(store, contents)
+        record(actor, "store.adopted", subject=store, authorities=[each.sha256 for each in authorities])
+        due = draft(group)
+        if due.before and due.difference.is_empty:
+            queue(due.before, store)
+            return due.before
+        return publish_release(actor, group, f"Adopted from store {store.name}", typed=group.name)
+
+
+def replace_store(actor: User, store: Store, *, typed: str, seen: str = "") -> Publication | None:
+    """Take over a store and drop what it holds, once its name is `typed`. The newest release is on its way then."""
+    refuse_unless_operator(actor)
+    if typed.strip() != store.name:
+        raise Refused("name-needed", f"Type “{store.name}” to drop what this store holds.", field="typed")
+    contents = _foreign_contents(store, seen)
+    lost = [hashlib.sha256(each).hexdigest() for each in contents.certificates]
+    with transaction.atomic():
+        _take_over(store, contents)
+        record(actor, "store.replaced", subject=store, lost=lost)
+        return _catch_up(store)
+
+
+def _state_of(contents: Contents) -> str:
+    """Ours is what is empty, or what a release of ours wrote."""
+    if contents.index is None or layout.release_of(contents.index, common()):
+        return Store.State.OURS
+    return Store.State.FOREIGN
+
+
+def _may_be_replaced(store: Store, contents: Contents) -> bool:
+    return contents.index is not None and hashlib.sha256(contents.index).hexdigest() == store.replaces_sha256
+
+
+def _catch_up(store: Store) -> Publication | None:
+    release = newest_release(common())
+    return queue(release, store) if release and store.state == Store.State.OURS else None
+
+
+def _take_over(store: Store, contents: Contents) -> None:
+    """What its index names stays for a day, for readers that read that index; the index itself may be overwritten."""
+    digest = hashlib.sha256(contents.index or b"").hexdigest()
+    foreign = Store.objects.filter(pk=store.pk, state=Store.State.FOREIGN)
+    if not foreign.update(state=Store.State.OURS, replaces_sha256=digest):
+        raise Refused("store-decided", "Somebody decided about this store already. Reload the page to see how.")
+    store.state, store.replaces_sha256 = Store.State.OURS, digest
+    remember(store, [each for each in contents.paths if len(each) <= 400], is_ours=False)
+
+
+def _foreign_contents(store: Store, seen: str) -> Contents:
+    if store.state != Store.State.FOREIGN:
+        raise Refused("store-decided", "This store is ours already. Reload the page.")
+    contents = read(store)
+    if seen and seen != contents.sha256:
+        raise Refused("store-changed", "What the store holds has changed since you looked. Look at it again.")
+    return contents
+
+
+def _save(actor: User | Machine, store: Store) -> Store:
+    try:
+        with transaction.atomic():
+            store.save(force_insert=True)
+            record(actor, "store.connected", subject=store, place=store.place, state=store.state)
+            _catch_up(store)
+    except IntegrityError as error:
+        if Store.objects.filter(name=store.name).exists():
+            raise Refused("name-taken", "Another store has this name.", field="name") from error
+        raise Refused("place-taken", "This place is connected as a store already.") from error
+    return store
+
+
+def _first_store() -> Store:
+    kind, _, path = settings.FIRST_STORE.partition(":")
+    if kind == Store.Kind.DIRECTORY:
+        return Store(name=FIRST, kind=kind, directory=path)
+    if kind != Store.Kind.S3:
+        raise Refused("first-store", "CERTADMIN_STORE is “directory:/path”, “s3” or “none”.")
+    names = ("endpoint", "bucket", "prefix", "region", "path_style")
+    place: dict[str, Any] = {name: getattr(settings, f"S3_{name.upper()}") for name in names}
+    return Store(name=FIRST, kind=kind, **place)
+
+
+def _check_place(store: Store) -> None:
+    if store.kind == Store.Kind.DIRECTORY:
+        _check_directory(store)
+    elif not store.bucket:
+        raise Refused("bucket-needed", "Name the bucket.", field="bucket")
+    elif store.endpoint:
+        _check_endpoint(store)
+
+
+def _check_directory(store: Store) -> None:
+    """Only below the roots: a path that somebody types must not write into the system."""
+    path, roots = Path(store.directory), [*settings.STORE_ROOTS]
+    if settings.FIRST_STORE.startswith("directory:"):
+        roots.append(Path(settings.FIRST_STORE.partition(":")[2]).resolve())
+    if not path.is_absolute() or not any(path.resolve().is_relative_to(root) for root in roots):
+        message = f"Choose a directory below {' or '.join(map(str, settings.STORE_ROOTS))}."
+        raise Refused("directory-refused", message, field="directory")
+    try:
+        path.resolve().mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"The directory cannot be made: {error.strerror}."
+        raise Refused("directory-refused", message, field="directory") from error
+    store.directory = str(path.resolve())
+
+
+def _check_endpoint(store: Store) -> None:
+    try:
+        resolve(store.endpoint)
+    except NoAnswer as error:
+        code = "endpoint-refused" if type(error) is not NoAnswer else "store-unreadable"
+        raise Refused(code, error.message, field="endpoint") from error

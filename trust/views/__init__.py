@@ -1,0 +1,1 @@
+"""Pages about trust: releases, stores, membership of authorities, preflight."""
