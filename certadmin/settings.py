@@ -135,6 +135,16 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_LOGIN_ON_PASSWORD_RESET = False
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = True  # costs the same work; the adapter sends nothing
+ACCOUNT_RATE_LIMITS = {
+    "login": "30/m/ip",
+    "login_failed": "20/m/ip,5/5m/key",
+    "reset_password": "10/m/ip,3/10m/key",
+    "reset_password_from_key": "20/m/ip",
+}
+ALLAUTH_TRUSTED_PROXY_COUNT = environment.number("TRUSTED_PROXIES", 0)  # whose X-Forwarded-For rate limits believe
+PASSWORD_RESET_TIMEOUT = 3600
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -189,6 +199,7 @@ if PUBLIC_URL.startswith("https://"):
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 MAIL_DIR = DATA_DIR / "mail"
+SHOWS_MAILBOX = not PRODUCTION and not environment.text("SMTP_URL")  # at /dev/mail/, for people on this machine
 globals().update(environment.mail(environment.text("SMTP_URL")))
 DEFAULT_FROM_EMAIL = environment.text("MAIL_FROM", "certadmin@localhost")
 
@@ -197,7 +208,13 @@ STORE_ROOTS = [Path(root).resolve() for root in environment.words("STORE_ROOTS")
 PRIVATE_HOSTS = environment.words("PRIVATE_HOSTS")
 S3_ACCESS_KEY_ID = environment.text("S3_ACCESS_KEY_ID")
 S3_SECRET_ACCESS_KEY = environment.text("S3_SECRET_ACCESS_KEY")
-FIRST_STORE = environment.text("STORE", "" if PRODUCTION else f"directory:{DATA_DIR / 'stores' / 'main'}")
+# the first store: "directory:/path", "s3" with the settings below, or "none"
+FIRST_STORE = environment.text("STORE", "none" if PRODUCTION else f"directory:{DATA_DIR / 'stores' / 'main'}")
+S3_ENDPOINT = environment.text("S3_ENDPOINT")
+S3_BUCKET = environment.text("S3_BUCKET")
+S3_PREFIX = environment.text("S3_PREFIX")
+S3_REGION = environment.text("S3_REGION", "us-east-1")
+S3_PATH_STYLE = environment.flag("S3_PATH_STYLE", default=True)
 
 REDIS_IS_EMBEDDED = not environment.text("REDIS_URL")
 REDIS_SOCKET = environment.short_socket(DATA_DIR / "redis" / "redis.sock")
@@ -222,6 +239,7 @@ CELERY_TASK_TIME_LIMIT = 300
 LEASE_SECONDS = environment.number("LEASE_SECONDS", 60)
 SWEEP_SECONDS = environment.number("SWEEP_SECONDS", 20)
 SEAL_SECONDS = environment.number("SEAL_SECONDS", 2)
+STORE_ALARM_MINUTES = 15  # a store that does not answer for so long is told to the operators
 STORE_CHECK_SECONDS = environment.number("STORE_CHECK_SECONDS", 300)
 GATEWAYS_PER_DAY = environment.number("GATEWAYS_PER_DAY", 500)  # that one vendor may register or claim
 KEY_DAYS = 7  # how long a key made here waits for its holder

@@ -18,4 +18,5 @@ urlpatterns = [
     path("trust/", include("trust.urls")),
     path("alerts/", include("alerts.urls")),
     path("audit/", include("audit.urls")),
+    path("dev/mail/", include("outbox.urls")),
 ]

@@ -82,7 +82,7 @@ def _decide(leaf: bytes, eui: str | None, bundle: Sequence[bytes], at: datetime,
     if bundle and not pool:
         return _refuse("bundle_unreadable", messages.explain_unreadable_bundle())
     try:
-        certificate = parse_certificate(_leaf_der(leaf), go)
+        certificate = parse_certificate(leaf_der(leaf), go)
     except MalformedDer as error:
         return _refuse("leaf_unreadable", messages.explain_unreadable_leaf(str(error)))
     common_name = certificate.subject.common_name
@@ -114,7 +114,7 @@ def _issuer(result: Result, leaf: GoCertificate) -> str | None:
     return result.decisive.sha256
 
 
-def _leaf_der(content: bytes) -> bytes:
+def leaf_der(content: bytes) -> bytes:
     """DER as it is; of PEM the first block, whatever its type, as the server's header parser takes it."""
     block = next(decode_all(content), None)
     return content if block is None else block.content
@@ -141,7 +141,7 @@ def _version_warnings(newest: Verdict, oldest: Verdict) -> tuple[Finding, ...]:
 
 
 def _key_warnings(leaf: bytes) -> tuple[Finding, ...]:
-    certificate = _parse_or_none(_leaf_der(leaf), Go.NEWEST)
+    certificate = _parse_or_none(leaf_der(leaf), Go.NEWEST)
     weakness = _weakness(certificate) if certificate else ""
     if not weakness:
         return ()

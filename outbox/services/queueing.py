@@ -21,7 +21,7 @@ def queue_mail(*, key: str, to: str, template: str, context: Mapping[str, Any]) 
     Joins the caller's transaction. Ring `outbox.tasks.send_due` afterwards; the schedule finds it otherwise.
     """
     key = _bounded(key)
-    found = Message.objects.filter(key=key).first()
+    found = _found(key)
     if found is not None:
         return found
     values = {"public_url": settings.PUBLIC_URL, "recipient": to, **context}
@@ -37,6 +37,10 @@ def queue_mail(*, key: str, to: str, template: str, context: Mapping[str, Any]) 
         },
     )
     return written
+
+
+def _found(key: str) -> Message | None:
+    return Message.objects.filter(key=key).first()
 
 
 def message_id(key: str) -> str:

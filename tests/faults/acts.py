@@ -1,0 +1,95 @@
+"""What people do while something breaks: `python -m tests.faults.acts NAME [ARGUMENT…]`, answers in JSON."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "certadmin.settings")
+django.setup()
+
+from accounts.models import Role, User, Vendor  # noqa: E402  Django is set up first
+from cas.services.operate import Plan, create_issuing, create_root  # noqa: E402
+from certificates import tasks  # noqa: E402
+from certificates.models import Certificate, Request  # noqa: E402
+from certificates.services import request_certificate, set_policy  # noqa: E402
+from core.bell import ring  # noqa: E402
+from gateways.models import Gateway  # noqa: E402
+from gateways.services import register  # noqa: E402
+from trust.models import Group, Release  # noqa: E402
+from trust.services import releases  # noqa: E402
+
+
+def world() -> dict[str, Any]:
+    """An operator, a vendor whose requests need no approval, and an authority that issues for it."""
+    operator = User.objects.create_user("operator@example.net", "x" * 20, name="Olga", role=Role.OPERATOR)
+    vendor = Vendor.objects.create(name="Fjord")
+    root = create_root(operator, Plan("Root", "Net", "P-256", 10, 1))
+    issuing = create_issuing(operator, root, Plan("Issuing", "Net", "P-256", 5, 0))
+    set_policy(vendor, actor=operator, authority=issuing, automatic=True)
+    return {"issuing": issuing.pk, "root": root.pk}
+
+
+def request(start: str, count: str) -> list[int]:
+    """Register gateways from EUI number `start` on, ask for a certificate for each, and ring."""
+    operator, vendor = User.objects.get(), Vendor.objects.get()
+    made = []
+    for number in range(int(start), int(start) + int(count)):
+        gateway = register(operator, vendor, f"{0x58A0CB0000000000 + number:016X}")
+        row = request_certificate(
+            operator, gateway, lifetime_days=365, idempotency_key=f"key-{number}", key_type="P-256"
+        )
+        ring(tasks.issue, row.pk)
+        made.append(row.pk)
+    return made
+
+
+def again(start: str, count: str) -> list[int]:
+    """The same requests once more, as a double click sends them."""
+    operator = User.objects.get()
+    for number in range(int(start), int(start) + int(count)):
+        gateway = Gateway.objects.get(eui=f"{0x58A0CB0000000000 + number:016X}")
+        row = request_certificate(
+            operator, gateway, lifetime_days=365, idempotency_key=f"key-{number}", key_type="P-256"
+        )
+        ring(tasks.issue, row.pk)
+    return list(Request.objects.values_list("pk", flat=True))
+
+
+def publish(authority: str) -> dict[str, Any]:
+    """Put the authority into the group and publish it."""
+    from cas.models import Authority  # noqa: PLC0415  only this act needs it
+    from trust import tasks as trust_tasks  # noqa: PLC0415
+
+    operator, group = User.objects.get(), Group.objects.get(name="common")
+    releases.add_to_group(operator, group, Authority.objects.get(pk=authority))
+    release = releases.publish_release(operator, group, note="from the test")
+    for publication in release.publications.all():
+        ring(trust_tasks.publish, publication.pk)
+    return {"number": release.number, "publications": release.publications.count()}
+
+
+def published() -> list[str]:
+    return list(Release.objects.order_by("-number")[0].publications.values_list("state", flat=True))
+
+
+def export(folder: str) -> list[str]:
+    """Write every certificate with its chain, for an independent judge."""
+    written = []
+    for certificate in Certificate.objects.select_related("authority__parent", "gateway"):
+        base = Path(folder) / certificate.gateway.eui
+        base.with_suffix(".der").write_bytes(bytes(certificate.der))
+        written.append(str(base.with_suffix(".der")))
+        issuing = certificate.authority
+        (Path(folder) / "issuing.der").write_bytes(bytes(issuing.der))
+        if issuing.parent:
+            (Path(folder) / "root.der").write_bytes(bytes(issuing.parent.der))
+    return written
+
+
+if __name__ == "__main__":
+    act = {act.__name__: act for act in (world, request, again, publish, published, export)}[sys.argv[1]]
+    print(json.dumps(act(*sys.argv[2:])))  # noqa: T201  the answer

@@ -1,0 +1,52 @@
+"""A real mail server for the tests."""
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.message import Message as Mail
+from typing import Any
+
+from aiosmtpd.controller import Controller
+
+
+@dataclass
+class Box:
+    """What arrived, and how the server answers: `answers` maps recipients to its words, `data` is for all."""
+
+    port: int = 0
+    mails: list[Mail] = field(default_factory=list)
+    answers: dict[str, str] = field(default_factory=dict)
+    data: str = "250 OK"
+    drops_after_data: bool = False
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802
+        answer = self.answers.get(address, "250 OK")
+        if answer.startswith("250"):
+            envelope.rcpt_tos.append(address)
+        return answer
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        if self.data.startswith("250"):
+            self.mails.append(message_from_bytes(envelope.content))
+        if self.drops_after_data:
+            server.transport.abort()
+        return self.data
+
+    def ids(self) -> list[str]:
+        return [mail["Message-ID"] for mail in self.mails]
+
+
+@contextlib.contextmanager
+def mail_server() -> Iterator[Box]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    box = Box(port)
+    controller = Controller(box, hostname="127.0.0.1", port=port)
+    controller.start()
+    try:
+        yield box
+    finally:
+        controller.stop()
