@@ -50,6 +50,7 @@ SENTENCES = {
     "store.connected": "Store {subject} connected",
     "store.adopted": "Store {subject} adopted",
     "store.replaced": "Store {subject} replaced",
+    "store.disconnected": "Store {subject} disconnected",
     "store.read": "Store {subject} read",
     "store.found-foreign": "Store {subject} holds an index that we did not write",
     "store.changed": "Store {subject} was changed by somebody else: {complaint}",

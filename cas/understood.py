@@ -20,11 +20,13 @@ Tree = dict[CertificateFacts, "Tree"]
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """The box on top: tone is good, warn or bad."""
+    """The box on top: tone is good, warn or bad. An EUI stands between `text` and `after`."""
 
     tone: str
     title: str
     text: str
+    eui: str = ""
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +109,8 @@ def _refused(inspection: Inspection) -> Headline:
 def _proved(inspection: Inspection, trials: Sequence[Trial]) -> Headline:
     issuer = _name_of(inspection, trials[0].verdict.issuer_sha256)
     title = "The Things Stack would accept " + ("this gateway" if len(trials) == 1 else "these gateways")
-    text = (
-        f"Once {issuer} is in a live release, gateway {trials[0].leaf.name} connects. "
-        "A root alone would not be enough: the network server uses no intermediates."
-    )
-    return Headline("good", title, text)
+    after = "connects. A root alone would not be enough: the network server uses no intermediates."
+    return Headline("good", title, f"Once {issuer} is in a live release, gateway", trials[0].leaf.name, after)
 
 
 def _unproved(inspection: Inspection) -> Headline:

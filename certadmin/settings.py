@@ -125,6 +125,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+ADMIN_EMAIL = environment.text("ADMIN_EMAIL")  # the first operator, where there is none yet
+ADMIN_PASSWORD = environment.text("ADMIN_PASSWORD")
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "overview"
 ACCOUNT_LOGIN_METHODS = {"email"}

@@ -10,7 +10,7 @@ HORIZON = timedelta(days=30 * 365)  # beyond it, bars run off the edge: a root u
 MARGIN = 0.03
 MOST_TICKS = 10
 STEPS = (1, 3, 6, 12, 24, 60, 120)  # months between ticks
-CLOSE_TO_TODAY = 4.0  # percent; a label nearer than that would touch "today"
+CLOSE_TO_TODAY = 7.5  # percent; a label nearer than that would touch "today"
 PHONE_SPACING = 17.0  # percent between labels that still fit at 390 px
 MOST_DEPTH = 3
 FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)

@@ -5,6 +5,7 @@ public roots have, or what will matter later. Sources: RFC 5280 section 4.2, cry
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from pki.bundle import is_readable
@@ -33,9 +34,11 @@ def judge_authority(facts: CertificateFacts, *, now: datetime) -> tuple[Finding,
 
 
 def judge_leaf(facts: CertificateFacts, *, now: datetime) -> tuple[Finding, ...]:
-    """Findings about a gateway's certificate that serves as a test leaf: warnings only, as it is never trusted."""
+    """Findings about a gateway's certificate that serves as a test leaf: nothing refuses it, as it is never trusted."""
     found = [*_validity(facts, now), *_key(facts), *_old_signature(facts)]
-    return tuple(Finding(each.code, Severity.WARNING, each.message, each.advice) for each in found)
+    return tuple(
+        replace(each, severity=Severity.WARNING) if each.severity is Severity.REFUSED else each for each in found
+    )
 
 
 def _validity(facts: CertificateFacts, now: datetime) -> Iterator[Finding]:

@@ -1,92 +1,113 @@
-"""Forms of the trust pages."""
+"""What people type about trust."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
 
+from core import clock
 from core.forms import StyledForm
 from core.uploads import MAX_FILE_BYTES
-from pki.errors import PkiError
-from pki.eui import read_eui
 from trust.models import Store
 
 
-class ReleaseForm(StyledForm):
+class PublishForm(StyledForm):
+    """`seen` is the seal of the draft that the person looked at."""
+
     note = forms.CharField(
-        label="Why", required=False, max_length=500, widget=forms.Textarea(attrs={"rows": 2}),
+        label="What changes, and why",
+        required=False,
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 2}),
         help_text="Stays with the release for good.",
-    )  # fmt: skip
-
-
-class NameForm(StyledForm):
-    """Typing a name is the brake before a far-reaching act."""
-
-    name = forms.CharField(label="Type its name to go on", required=False, max_length=300)
-
-
-class StoreForm(StyledForm):
-    name = forms.CharField(label="Name", max_length=80, help_text="As your people call it: a region, a cluster.")
-    kind = forms.ChoiceField(label="Kind", choices=Store.Kind.choices)
-    directory = forms.CharField(label="Directory", required=False, max_length=400)
-    bucket = forms.CharField(label="Bucket", required=False, max_length=100)
-    endpoint = forms.URLField(
-        label="Endpoint", required=False, max_length=200, assume_scheme="https", help_text="Empty for Amazon S3."
     )
-    prefix = forms.CharField(label="Prefix", required=False, max_length=200, help_text="A folder in the bucket.")
-    region = forms.CharField(label="Region", required=False, max_length=40)
+    seen = forms.CharField(widget=forms.HiddenInput, max_length=64)
+    typed = forms.CharField(label="Name of the group", required=False, max_length=80)
+
+
+class TypedForm(StyledForm):
+    """A name that is typed before a far-reaching act."""
+
+    typed = forms.CharField(label="Type the name to confirm", required=False, max_length=300)
+    seen = forms.CharField(widget=forms.HiddenInput, required=False, max_length=64)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["typed"].widget.attrs |= {"autocomplete": "off", "spellcheck": "false"}
+
+
+class ConnectForm(StyledForm):
+    name = forms.CharField(max_length=80, help_text="What people call it, such as the cluster that reads it.")
+    kind = forms.ChoiceField(choices=Store.Kind.choices, widget=forms.RadioSelect, initial=Store.Kind.DIRECTORY)
+    directory = forms.CharField(required=False, max_length=400)
+    bucket = forms.CharField(required=False, max_length=100)
+    folder = forms.CharField(label="Prefix", required=False, max_length=200, help_text="A folder in the bucket.")
+    endpoint = forms.URLField(
+        required=False, max_length=200, assume_scheme="https", help_text="Empty for Amazon S3 itself."
+    )
+    region = forms.CharField(required=False, max_length=40, initial="us-east-1")
     path_style = forms.BooleanField(label="Bucket in the path, not in the host name", required=False, initial=True)
 
     def clean(self) -> dict[str, Any]:
-        data = super().clean() or {}
-        needed = "directory" if data.get("kind") == Store.Kind.DIRECTORY else "bucket"
-        if not data.get(needed):
-            self.add_error(needed, "This is needed for a store of this kind.")
-        return data
+        cleaned: dict[str, Any] = super().clean() or {}
+        needed = "directory" if cleaned.get("kind") == Store.Kind.DIRECTORY else "bucket"
+        if not cleaned.get(needed):
+            self.add_error(needed, "This kind of store needs it.")
+        return cleaned
 
     def store(self) -> Store:
-        return Store(**self.cleaned_data)
+        """An unsaved row, without what belongs to the other kind."""
+        kind, name = self.cleaned_data["kind"], self.cleaned_data["name"]
+        if kind == Store.Kind.DIRECTORY:
+            return Store(name=name, kind=kind, directory=self.cleaned_data["directory"])
+        place = {each: self.cleaned_data[each] for each in ("bucket", "endpoint", "region", "path_style")}
+        return Store(name=name, kind=kind, prefix=self.cleaned_data["folder"].strip("/"), **place)
 
 
 class PreflightForm(StyledForm):
     PUBLISHED, DRAFT = "published", "draft"
+
     leaf = forms.CharField(
-        label="Certificate or chain",
+        label="Certificate, chain or EUI",
         required=False,
         max_length=MAX_FILE_BYTES,
         widget=forms.Textarea(
-            attrs={"rows": 8, "class": "c-mono", "spellcheck": "false", "placeholder": "-----BEGIN CERTIFICATE-----"}
+            attrs={"rows": 9, "spellcheck": "false", "wrap": "off", "placeholder": "-----BEGIN CERTIFICATE-----"}
         ),
-        help_text="PEM; the first block is what the network server looks at.",
+        help_text="Of a chain the first certificate counts. An EUI means the current certificate of that gateway.",
     )
     file = forms.FileField(label="Or a file", required=False)
-    eui = forms.CharField(
-        label="EUI", required=False, max_length=100, help_text="Alone: the gateway's current certificate is checked."
-    )
-    against = forms.ChoiceField(
-        label="Against", choices=[(PUBLISHED, "Published release"), (DRAFT, "What would be published now")]
-    )
-    at = forms.DateTimeField(
-        label="At", required=False, help_text="Empty for now; else such as 2026-09-01 12:00 (UTC)."
+    against = forms.ChoiceField(choices=[(PUBLISHED, "What is published"), (DRAFT, "What would be published now")])
+    at = forms.CharField(
+        label="At", required=False, max_length=40, help_text="Empty for now; else 2026-09-01 12:00 UTC."
     )
 
-    def clean_eui(self) -> str:
-        text = self.cleaned_data["eui"].strip()
-        if not text:
-            return ""
-        try:
-            return read_eui(text).eui
-        except PkiError as error:
-            raise forms.ValidationError(error.message) from error
+    def clean_at(self) -> datetime | None:
+        text = self.cleaned_data["at"].strip()
+        return None if not text or text.lower() == "now" else _instant(text)
 
     def clean(self) -> dict[str, Any]:
-        data = super().clean() or {}
-        if not (data.get("leaf") or data.get("file") or data.get("eui")) and not self.errors:
-            self.add_error("leaf", "Paste a certificate, choose a file, or give an EUI.")
-        return data
+        cleaned: dict[str, Any] = super().clean() or {}
+        upload = cleaned.get("file")
+        if upload and upload.size > MAX_FILE_BYTES:
+            self.add_error("file", "The file is larger than 1 MB.")
+        elif not upload and not cleaned.get("leaf", "").strip() and "leaf" not in self.errors:
+            self.add_error("leaf", "Paste a certificate, choose a file, or type an EUI.")
+        return cleaned
 
-    def content(self) -> bytes:
-        """The octets of the certificate; empty where only an EUI was given."""
-        file = self.cleaned_data.get("file")
-        if file:
-            return bytes(file.read(MAX_FILE_BYTES))
-        return str(self.cleaned_data["leaf"]).encode()
+    def content(self) -> bytes | None:
+        """The content of the chosen file, if there is one."""
+        upload = self.cleaned_data.get("file")
+        return upload.read() if upload else None
+
+    @property
+    def instant(self) -> datetime:
+        return self.cleaned_data["at"] or clock.now()
+
+
+def _instant(text: str) -> datetime:
+    try:
+        read = datetime.fromisoformat(text.upper().removesuffix("UTC").strip())
+    except ValueError as error:
+        raise forms.ValidationError("Write it as 2026-09-01 12:00 UTC.") from error
+    return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)

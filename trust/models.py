@@ -142,6 +142,11 @@ class Store(Leased):
     def __str__(self) -> str:
         return self.name
 
+    def holds(self) -> "Release | None":
+        """The newest release that was completely written here."""
+        newest = self.publications.ever_done().newest_first().select_related("release").first()
+        return newest.release if newest else None
+
     @property
     def place(self) -> str:
         """Where it lies, in one line."""

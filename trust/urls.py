@@ -1,6 +1,27 @@
 """Addresses of the trust pages."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
+
+from trust.views import membership, preflight, releases, stores
 
 app_name = "trust"
-urlpatterns: list[URLPattern] = []
+urlpatterns: list[URLPattern] = [
+    path("releases/", releases.list_releases, name="releases"),
+    path("releases/publish/", releases.publish, name="publish"),
+    path("releases/<int:pk>/", releases.detail, name="release"),
+    path("releases/<int:pk>/publications/", releases.publications, name="publications"),
+    path("releases/<int:pk>/bundle.pem", releases.bundle, name="release_bundle"),
+    path("stores/", stores.list_stores, name="stores"),
+    path("stores/connect/", stores.connect, name="connect_store"),
+    path("stores/<int:pk>/", stores.detail, name="store"),
+    path("stores/<int:pk>/contents/", stores.contents, name="store_contents"),
+    path("stores/<int:pk>/adopt/", stores.adopt, name="adopt_store"),
+    path("stores/<int:pk>/replace/", stores.replace, name="replace_store"),
+    path("stores/<int:pk>/check/", stores.check, name="check_store"),
+    path("stores/<int:pk>/disconnect/", stores.disconnect, name="disconnect_store"),
+    path("preflight/", preflight.preflight, name="preflight"),
+    path("gateways/<int:pk>/preflight/", preflight.of_gateway, name="gateway_preflight"),
+    path("authorities/<int:pk>/membership/", membership.membership, name="authority_membership"),
+    path("authorities/<int:pk>/add/", membership.add, name="add_to_group"),
+    path("authorities/<int:pk>/remove/", membership.remove, name="remove_from_group"),
+]

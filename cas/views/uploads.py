@@ -26,6 +26,7 @@ from pki.inspection import Inspection
 from pki.intake import UploadedFile, read_files
 
 PASTED = "pasted text"
+PRIVATE_KEY = "private-key"  # what holds one is not even shown again
 
 
 @sensitive_post_parameters()
@@ -48,9 +49,11 @@ def upload(request: SignedInRequest) -> HttpResponse:
 
 
 def _choose(request: SignedInRequest, form: VendorForm, inspection: Inspection | None = None) -> HttpResponse:
-    context = {"form": form, "step": 1, "is_empty": request.method == "POST" and inspection is None}
+    context: dict[str, Any] = {"form": form, "step": 1, "is_empty": request.method == "POST" and inspection is None}
     if inspection is not None:
         context["findings"] = inspection.findings
+        if all(finding.code != PRIVATE_KEY for finding in inspection.findings):
+            context["pasted"] = request.POST.get("pasted", "")
     return page(request, "cas/upload.html", context)
 
 

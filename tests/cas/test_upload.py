@@ -128,6 +128,19 @@ def test_a_file_can_be_taken_out_again(vendor_client: Client, root: Made, issuin
     assert "issuing.der" in page
 
 
+def test_pasted_text_that_is_no_certificate_is_kept_for_mending(vendor_client: Client) -> None:
+    assert (
+        "not yet a certificate</textarea>"
+        in vendor_client.post(URL, {"pasted": "not yet a certificate"}).content.decode()
+    )
+
+
+def test_a_good_test_leaf_has_no_warning(vendor_client: Client, root: Made, issuing: Made) -> None:
+    page = vendor_client.post(URL, {"files": _file(root, issuing, make_leaf(issuing))})
+    leaf = page.context["understood"].entries[-1].certificate
+    assert {finding.severity for finding in leaf.findings} == {"good"}
+
+
 def test_nothing_sent_says_so(vendor_client: Client) -> None:
     assert "Nothing came" in vendor_client.post(URL, {}).content.decode()
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
+from django.db.models import Count, Q, QuerySet
 
 from accounts.models import User
 from audit.services import Machine, head, record
@@ -23,7 +24,7 @@ class Difference:
 
     added: tuple[Authority, ...]
     removed: tuple[Authority, ...]
-    kept: int
+    kept: tuple[Authority, ...]
 
     @property
     def is_empty(self) -> bool:
@@ -70,7 +71,7 @@ def draft(group: Group) -> Draft:
 def members(group: Group) -> tuple[Authority, ...]:
     """The unexpired authorities that operators put into the group, in the order of a bundle."""
     pks = Membership.objects.filter(group=group).published_at(clock.now()).values("authority")
-    return tuple(Authority.objects.filter(pk__in=pks).select_related("vendor").order_by("sha256"))
+    return tuple(_with_gateways(Authority.objects.filter(pk__in=pks)))
 
 
 def newest_release(group: Group) -> Release | None:
@@ -91,7 +92,7 @@ def differ(before: Iterable[Authority], after: Iterable[Authority]) -> Differenc
     return Difference(
         added=_by_name(each for pk, each in new.items() if pk not in old),
         removed=_by_name(each for pk, each in old.items() if pk not in new),
-        kept=len(old.keys() & new.keys()),
+        kept=_by_name(each for pk, each in new.items() if pk in old),
     )
 
 
@@ -193,7 +194,17 @@ def _record(actor: User | Machine, release: Release, due: Draft) -> None:
 
 
 def _authorities_of(release: Release | None) -> list[Authority]:
-    return list(release.authorities.select_related("vendor").order_by("sha256")) if release else []
+    return list(_with_gateways(release.authorities.all())) if release else []
+
+
+def _with_gateways(authorities: QuerySet[Authority]) -> QuerySet[Authority]:
+    """Each with `gateways`: how many work by it at this moment."""
+    works = Q(current_gateways__current_not_after__gt=clock.now())
+    return (
+        authorities.select_related("vendor")
+        .annotate(gateways=Count("current_gateways", filter=works))
+        .order_by("sha256")
+    )
 
 
 def _by_name(authorities: Iterable[Authority]) -> tuple[Authority, ...]:

@@ -1,6 +1,7 @@
 """Connecting a store: it is read first, and what somebody else wrote is adopted or replaced, never just overwritten."""
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,23 @@ def replace_store(actor: User, store: Store, *, typed: str, seen: str = "") -> P
         return _catch_up(store)
 
 
+def disconnect_store(actor: User, store: Store, *, typed: str) -> None:
+    """Forget a store, once its name is `typed`. What stands in it stays there."""
+    refuse_unless_operator(actor)
+    if typed.strip() != store.name:
+        raise Refused("name-needed", f"Type “{store.name}” to disconnect it.", field="typed")
+    with transaction.atomic():
+        record(actor, "store.disconnected", subject=store, place=store.place)
+        store.delete()
+
+
+def try_again(store: Store) -> list[Publication]:
+    """Let what waits for its next attempt be due at once. Ring `trust.tasks.publish` for each."""
+    waiting = store.publications.possible()
+    waiting.update(next_attempt_at=clock.now())
+    return list(waiting.newest_first())
+
+
 def _state_of(contents: Contents) -> str:
     """Ours is what is empty, or what a release of ours wrote."""
     if contents.index is None or layout.release_of(contents.index, common()):
@@ -183,13 +201,22 @@ def _check_place(store: Store) -> None:
         _check_endpoint(store)
 
 
+def roots() -> list[Path]:
+    """Directories may be connected below these, and at the place of the first store."""
+    first = settings.FIRST_STORE.partition(":")[2] if settings.FIRST_STORE.startswith("directory:") else ""
+    named = [Path(first).resolve()] if first else []
+    return [*settings.STORE_ROOTS, *(each for each in named if not _is_below(each, settings.STORE_ROOTS))]
+
+
+def _is_below(path: Path, above: Iterable[Path]) -> bool:
+    return any(path.resolve().is_relative_to(root) for root in above)
+
+
 def _check_directory(store: Store) -> None:
     """Only below the roots: a path that somebody types must not write into the system."""
-    path, roots = Path(store.directory), [*settings.STORE_ROOTS]
-    if settings.FIRST_STORE.startswith("directory:"):
-        roots.append(Path(settings.FIRST_STORE.partition(":")[2]).resolve())
-    if not path.is_absolute() or not any(path.resolve().is_relative_to(root) for root in roots):
-        message = f"Choose a directory below {' or '.join(map(str, settings.STORE_ROOTS))}."
+    path = Path(store.directory)
+    if not path.is_absolute() or not _is_below(path, roots()):
+        message = f"Choose a directory below {' or '.join(map(str, roots()))}."
         raise Refused("directory-refused", message, field="directory")
     try:
         path.resolve().mkdir(parents=True, exist_ok=True)

@@ -110,6 +110,11 @@ def warn(verdict: Verdict, subject: Subject, against: Against, *, at: datetime) 
     return verdict.with_warnings(each for each in found if each)
 
 
+def authority_of(verdict: Verdict, *, viewer: User) -> Authority | None:
+    """The authority that decided, where `viewer` may see it."""
+    return Authority.objects.visible_to(viewer).filter(sha256=verdict.issuer_sha256 or "").first()
+
+
 def _facts(content: bytes) -> CertificateFacts | None:
     try:
         return read_certificate(leaf_der(content))

@@ -1,1 +1,1 @@
-"""Pages about trust: releases, stores, membership of authorities, preflight."""
+"""Pages about trust: releases, stores, preflight, and the parts that other pages load."""

@@ -1,4 +1,4 @@
-"""Whether an authority is trusted: a part of the authority's page."""
+"""Whether an authority is trusted: a part of its page, and the two acts."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -9,40 +9,35 @@ from accounts.access import SignedInRequest, allowed
 from cas.models import Authority
 from core.forms import attempt
 from core.pages import page
-from trust.forms import NameForm
-from trust.models import Membership, Publication
+from trust.forms import TypedForm
+from trust.models import Membership
 from trust.services import groups, releases
 
 
 @require_GET
 @allowed("read")
-def authority_membership(request: SignedInRequest, pk: int) -> HttpResponse:
+def membership(request: SignedInRequest, pk: int) -> HttpResponse:
     authority = get_object_or_404(Authority.objects.visible_to(request.user), pk=pk)
-    return page(request, "trust/_membership.html", _standing(authority))
-
-
-def _standing(authority: Authority) -> dict[str, object]:
     group = groups.common()
-    latest = releases.latest(group)
-    is_released = bool(latest and latest.authorities.filter(pk=authority.pk).exists())
-    states = set(latest.publications.values_list("state", flat=True)) if latest else set()
-    return {
+    newest = releases.published_release(group)
+    context = {
         "authority": authority,
         "group": group,
-        "membership": Membership.objects.filter(group=group, authority=authority).first(),
-        "latest": latest,
-        "is_released": is_released,
-        "is_stored": is_released and states == {Publication.State.PUBLISHED.value},
+        "membership": Membership.objects.filter(group=group, authority=authority).select_related("added_by").first(),
+        "newest": newest,
+        "is_published": newest is not None and newest.authorities.filter(pk=authority.pk).exists(),
     }
+    return page(request, "trust/_membership.html", context)
 
 
 @require_POST
 @allowed("operate")
 def add(request: SignedInRequest, pk: int) -> HttpResponse:
     authority = get_object_or_404(Authority.objects.visible_to(request.user), pk=pk)
-    groups.add_to_group(request.user, groups.common(), authority)
-    messages.success(request, f"{authority.name} goes into the next release of common. Publish it when you are ready.")
-    return redirect("cas:detail", authority.pk)
+    group = groups.common()
+    groups.add_to_group(request.user, group, authority)
+    messages.success(request, f"{authority.name} is in {group.name}. The network learns of it with the next release.")
+    return redirect("cas:detail", pk)
 
 
 @require_http_methods(["GET", "POST"])
@@ -50,15 +45,11 @@ def add(request: SignedInRequest, pk: int) -> HttpResponse:
 def remove(request: SignedInRequest, pk: int) -> HttpResponse:
     """First what it takes off the air, then the act."""
     authority = get_object_or_404(Authority.objects.visible_to(request.user), pk=pk)
-    form = NameForm(request.POST or None)
-    if request.method == "POST" and form.is_valid() and _removed(request, authority, form):
-        messages.success(request, f"{authority.name} leaves with the next release of common.")
-        return redirect("cas:detail", authority.pk)
-    context = {"authority": authority, "impact": groups.impact_of(authority), "form": form}
+    form, group = TypedForm(request.POST or None), groups.common()
+    if request.method == "POST" and form.is_valid():
+        typed = form.cleaned_data["typed"]
+        if attempt(form, lambda: groups.remove_from_group(request.user, group, authority, typed=typed)) is not None:
+            messages.success(request, f"{authority.name} leaves {group.name} with the next release.")
+            return redirect("cas:detail", pk)
+    context = {"authority": authority, "group": group, "impact": groups.impact_of(authority), "form": form}
     return page(request, "trust/remove.html", context)
-
-
-def _removed(request: SignedInRequest, authority: Authority, form: NameForm) -> bool:
-    typed = form.cleaned_data["name"]
-    attempt(form, lambda: groups.remove_from_group(request.user, groups.common(), authority, typed_name=typed))
-    return not form.errors

@@ -1,4 +1,6 @@
-"""Stores: where network servers read, and whether what they read is what was published."""
+"""Stores: where network servers read, and what they find there."""
+
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -11,105 +13,126 @@ from core.bell import ring
 from core.errors import Refused
 from core.forms import attempt
 from core.pages import page
-from core.store import StoreError
+from outbox.tasks import send_due
 from trust import tasks
-from trust.forms import NameForm, StoreForm
-from trust.models import Publication, Store
-from trust.services import groups, releases, stores
-from trust.services.checking import check_store
-from trust.services.stores import Found
+from trust.forms import ConnectForm, TypedForm
+from trust.models import Store
+from trust.services import checking, found, stores
+from trust.services.groups import common
+from trust.services.releases import newest_release
 from trust.views.releases import ring_for
+
+HISTORY = 12
+LISTED = 20
 
 
 @require_GET
 @allowed("read_all")
 def list_stores(request: SignedInRequest) -> HttpResponse:
-    return page(request, "trust/stores.html", {"rows": [(each, _holds(each)) for each in Store.objects.all()]})
-
-
-def _holds(store: Store) -> int | None:
-    done = Publication.objects.filter(store=store, state=Publication.State.PUBLISHED)
-    return done.order_by("-release__number").values_list("release__number", flat=True).first()
+    rows = [(store, store.holds()) for store in Store.objects.all()]
+    return page(request, "trust/stores.html", {"rows": rows, "newest": newest_release(common())})
 
 
 @require_http_methods(["GET", "POST"])
 @allowed("operate")
 def connect(request: SignedInRequest) -> HttpResponse:
-    form = StoreForm(request.POST or None)
+    form = ConnectForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         store = attempt(form, lambda: stores.connect_store(request.user, form.store()))
-        if store:
-            ring(tasks.sweep)
-            messages.success(request, f"Store {store.name} is connected and has been read.")
-            return redirect("trust:store", store.pk)
-    return page(request, "trust/connect.html", {"form": form})
+        if store is not None:
+            _ring_for(store)
+            return _say_connected(request, store)
+    return page(request, "trust/connect.html", {"form": form, "roots": stores.roots()})
 
 
 @require_GET
 @allowed("read_all")
-def show_store(request: SignedInRequest, pk: int) -> HttpResponse:
+def detail(request: SignedInRequest, pk: int) -> HttpResponse:
+    return _show(request, get_object_or_404(Store, pk=pk))
+
+
+@require_GET
+@allowed("read_all")
+def contents(request: SignedInRequest, pk: int) -> HttpResponse:
+    """What a network server would read from the store at this moment."""
     store = get_object_or_404(Store, pk=pk)
-    return _show(request, store, NameForm())
-
-
-def _show(request: SignedInRequest, store: Store, form: NameForm) -> HttpResponse:
-    found, complaint = _found(store) if store.state == Store.State.FOREIGN else (None, store.complaint)
-    context = {
-        "store": store,
-        "form": form,
-        "found": found,
-        "complaint": complaint,
-        "latest": releases.latest(groups.common()),
-        "holds": _holds(store),
-        "publications": store.publications.select_related("release__group").order_by("-release__number")[:10],
-        "records": Record.objects.about("store", store.pk)[:12],
-    }
-    return page(request, "trust/store.html", context)
-
-
-def _found(store: Store) -> tuple[Found | None, str]:
+    context: dict[str, Any] = {"store": store, "form": TypedForm(auto_id="replace_%s")}
     try:
-        return stores.found_in(store), store.complaint
-    except StoreError as error:
-        return None, error.message
+        context["found"] = found.look(stores.read(store))
+    except Refused as refusal:
+        context["refusal"] = refusal
+    return page(request, "trust/_contents.html", context)
 
 
 @require_POST
 @allowed("operate")
 def adopt(request: SignedInRequest, pk: int) -> HttpResponse:
     store = get_object_or_404(Store, pk=pk)
-    release = stores.adopt_store(request.user, store)
+    release = stores.adopt_store(request.user, store, seen=request.POST.get("seen", ""))
     ring_for(release)
-    messages.success(request, f"Adopted: release {release.number} holds what the store held.")
+    messages.success(request, f"{store.name} is adopted: release {release.number} has what it held.")
     return redirect("trust:release", release.pk)
 
 
 @require_POST
 @allowed("operate")
 def replace(request: SignedInRequest, pk: int) -> HttpResponse:
-    store = get_object_or_404(Store, pk=pk)
-    form = NameForm(request.POST)
-    if form.is_valid():
-        typed = form.cleaned_data["name"]
-        attempt(form, lambda: stores.replace_store(request.user, store, typed_name=typed))
-    if form.errors:
-        return _show(request, store, form)
-    ring(tasks.sweep)
-    messages.success(request, f"Store {store.name} is ours now. The next release replaces what it held.")
-    return redirect("trust:store", store.pk)
+    store, form = get_object_or_404(Store, pk=pk), TypedForm(request.POST)
+    form.full_clean()
+    publication = stores.replace_store(request.user, store, **form.cleaned_data)
+    if publication is None:
+        messages.success(request, f"{store.name} is yours. It is overwritten with the first release.")
+        return redirect("trust:store", pk)
+    ring(tasks.publish, publication.pk)
+    messages.success(request, f"{store.name} gets release {publication.release.number} now.")
+    return redirect("trust:release", publication.release_id)
 
 
 @require_POST
 @allowed("operate")
 def check(request: SignedInRequest, pk: int) -> HttpResponse:
-    """Read it back now, and repair what is not as it should be."""
+    """Read the store back now, and let what waits for it be tried now."""
     store = get_object_or_404(Store, pk=pk)
-    repairs = check_store(store.pk)
-    ring(tasks.sweep)
-    store.refresh_from_db()
-    if store.complaint and not repairs:
-        raise Refused("store-fails", f"Store {store.name}: {store.complaint}")
-    messages.success(
-        request, "It was not as it should be, and is being repaired." if repairs else "All is as it should be."
-    )
+    checking.check_store(store.pk)
+    for publication in stores.try_again(store):
+        ring(tasks.publish, publication.pk)
+    ring(send_due)
+    return redirect("trust:store", pk)
+
+
+@require_POST
+@allowed("operate")
+def disconnect(request: SignedInRequest, pk: int) -> HttpResponse:
+    store, form = get_object_or_404(Store, pk=pk), TypedForm(request.POST, auto_id="disconnect_%s")
+    form.full_clean()
+    attempt(form, lambda: stores.disconnect_store(request.user, store, typed=form.cleaned_data["typed"]))
+    if form.errors:
+        return _show(request, store, form)
+    messages.success(request, f"{store.name} is disconnected. What stands in it stays there.")
+    return redirect("trust:stores")
+
+
+def _show(request: SignedInRequest, store: Store, form: TypedForm | None = None) -> HttpResponse:
+    context = {
+        "store": store,
+        "holds": store.holds(),
+        "newest": newest_release(common()),
+        "publications": store.publications.select_related("release").newest_first()[:LISTED],
+        "waiting": store.publications.possible().newest_first().first(),
+        "records": Record.objects.about("store", store.pk)[:HISTORY],
+        "form": form or TypedForm(auto_id="disconnect_%s"),
+    }
+    return page(request, "trust/store.html", context)
+
+
+def _ring_for(store: Store) -> None:
+    for pk in store.publications.possible().values_list("pk", flat=True):
+        ring(tasks.publish, pk)
+
+
+def _say_connected(request: SignedInRequest, store: Store) -> HttpResponse:
+    if store.state == Store.State.FOREIGN:
+        messages.warning(request, f"{store.name} holds an index that we did not write. Decide what becomes of it.")
+    else:
+        messages.success(request, f"{store.name} is connected. Every release goes there from now on.")
     return redirect("trust:store", store.pk)

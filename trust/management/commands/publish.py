@@ -1,62 +1,70 @@
-"""`manage.py publish`: publishes a release and writes it to the stores, without a worker."""
+"""Publish a release, without a worker. Exit status: 0 it stands in every store, 1 it does not, 2 misuse."""
 
 import json
-from argparse import ArgumentParser
+import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.models import User
+from audit.services import Machine
 from core.errors import Refused
-from trust.models import Group, Publication
-from trust.services.publication import publish
+from trust.models import Group, Publication, Release, Store
+from trust.services import publication
 from trust.services.releases import publish_release
+
+REFUSED, MISUSE = 1, 2
+CONSOLE = Machine("command", "manage.py publish")
 
 
 class Command(BaseCommand):
-    help = "Publish the unexpired authorities of a trust group to every store. Exit status 1 where a store refused."
+    help = "Publish the unexpired authorities of a trust group to every store."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--group", default="common")
-        parser.add_argument("--note", default="")
-        parser.add_argument("--by", default="", help="e-mail address of the operator who publishes; default: the first")
-        parser.add_argument("--json", action="store_true")
+        parser.add_argument("--note", default="", help="what changes, and why; stays with the release")
+        parser.add_argument("--json", action="store_true", help="print the answer for machines")
 
-    def handle(self, *, group: str, note: str, by: str, **options: Any) -> None:
-        try:
-            release = publish_release(_operator(by), _group(group), note=note)
-        except Refused as refusal:
-            raise CommandError(refusal.message, returncode=1) from None
-        for publication in release.publications.all():
-            publish(publication.pk)
-        publications = list(release.publications.select_related("store"))
-        failed = [each for each in publications if each.state != Publication.State.PUBLISHED]
-        answer = {
-            "release": release.number,
-            "sha256": release.bundle_sha256,
-            "authorities": release.authorities.count(),
-            "stores": {each.store.name: each.last_error or each.state for each in publications},
-        }
-        self.stdout.write(json.dumps(answer) if options["json"] else _in_words(answer))
-        if failed or not publications:
-            raise SystemExit(1)
+    def handle(self, *_: Any, **options: Any) -> None:
+        group = Group.objects.filter(name=options["group"]).first()
+        if group is None:
+            raise CommandError(f"There is no trust group {options['group']}.", returncode=MISUSE)
+        if not Store.objects.exists():
+            raise CommandError("No store is connected: a release would reach nobody.", returncode=REFUSED)
+        release = _publish(group, options["note"])
+        answer = _to_json(release)
+        self.stdout.write(json.dumps(answer, indent=2) if options["json"] else _in_words(answer))
+        if not answer["published"]:
+            sys.exit(REFUSED)
 
 
-def _operator(address: str) -> User:
-    operators = User.objects.active_operators().order_by("pk")
-    chosen = operators.filter(email=address.lower()).first() if address else operators.first()
-    if chosen is None:
-        raise CommandError("There is no such operator.", returncode=2)
-    return chosen
+def _publish(group: Group, note: str) -> Release:
+    try:
+        release = publish_release(CONSOLE, group, note)
+    except Refused as refusal:
+        raise CommandError(refusal.message, returncode=REFUSED) from refusal
+    for pk in release.publications.values_list("pk", flat=True):
+        publication.publish(pk)
+    return release
 
 
-def _group(name: str) -> Group:
-    group = Group.objects.filter(name=name).first()
-    if group is None:
-        raise CommandError(f"There is no trust group {name}.", returncode=2)
-    return group
+def _to_json(release: Release) -> dict[str, Any]:
+    way = list(release.publications.select_related("store").order_by("store__name"))
+    return {
+        "published": all(each.state == Publication.State.PUBLISHED for each in way),
+        "release": release.number,
+        "sha256": release.bundle_sha256,
+        "authorities": release.authorities.count(),
+        "stores": [{"name": each.store.name, "state": each.state, "message": _why(each)} for each in way],
+    }
+
+
+def _why(publication: Publication) -> str:
+    if publication.state == Publication.State.QUEUED and publication.store.state != Store.State.OURS:
+        return f"{publication.store.get_state_display()}: an operator decides on its page."
+    return publication.last_error
 
 
 def _in_words(answer: dict[str, Any]) -> str:
-    stores = "\n".join(f"  {name}: {state}" for name, state in answer["stores"].items()) or "  no store is connected"
-    return f"Release {answer['release']} with {answer['authorities']} authorities\n{stores}"
+    lines = [f"Release {answer['release']}: {answer['authorities']} authorities, SHA-256 {answer['sha256']}"]
+    lines += [f"  {each['name']}: {each['state']} {each['message']}".rstrip() for each in answer["stores"]]
+    return "\n".join(lines)

@@ -1,0 +1,162 @@
+"""Forms about people, vendors and the deployment."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.password_validation import validate_password
+
+from accounts.models import Deployment, Role
+from core import clock
+from core.forms import StyledForm
+from core.uploads import MAX_FILE_BYTES
+from pki.errors import PkiError
+from pki.kit import check_cups_uri, check_trust_pem
+from pki.profiles import GATEWAY_CLIENT
+
+
+def in_words(days: int) -> str:
+    """`90 days`, `1 year`, `2 years`."""
+    years = days // 365
+    return f"{days} days" if not years else f"{years} year{'s' if years > 1 else ''}"
+
+
+LIFETIMES = [(life.days, in_words(life.days)) for life in GATEWAY_CLIENT.lifetimes]
+
+
+def _new_password(label: str) -> forms.CharField:
+    widget = forms.PasswordInput(attrs={"autocomplete": "new-password"})
+    return forms.CharField(label=label, widget=widget, max_length=200, strip=False)
+
+
+class NewPasswordForm(StyledForm):
+    """A new password, twice."""
+
+    password = _new_password("Password")
+    again = _new_password("Password again")
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("password"):
+            try:
+                validate_password(data["password"])
+            except forms.ValidationError as error:
+                self.add_error("password", error)
+        if data.get("password") != data.get("again") and "password" not in self.errors:
+            self.add_error("again", "The two are not the same.")
+        return data
+
+
+class DeploymentForm(StyledForm):
+    """What the deployment says of itself, and what station kits need."""
+
+    deployment_name = forms.CharField(
+        label="Name of this deployment", max_length=120, help_text="Your network, as vendors know it."
+    )
+    cups_uri = forms.CharField(
+        label="CUPS address",
+        required=False,
+        max_length=200,
+        widget=forms.TextInput(attrs={"placeholder": "https://cups.example.com:8987", "class": "c-mono"}),
+        help_text="Where gateways ask for updates; the port is needed. Station kits carry it.",
+    )
+    cups_trust = forms.CharField(
+        label="Trust certificate of that server",
+        required=False,
+        max_length=MAX_FILE_BYTES,
+        widget=forms.Textarea(
+            attrs={"rows": 5, "class": "c-mono", "spellcheck": "false", "placeholder": "-----BEGIN CERTIFICATE-----"}
+        ),
+        help_text="The CA that signed the server's certificate, as PEM. Station kits carry it as cups.trust.",
+    )
+
+    def clean_cups_uri(self) -> str:
+        text = str(self.cleaned_data["cups_uri"]).strip()
+        try:
+            if text:
+                check_cups_uri(text)
+        except PkiError as error:
+            raise forms.ValidationError(error.message) from error
+        return text
+
+    def clean_cups_trust(self) -> str:
+        text = str(self.cleaned_data["cups_trust"]).strip().replace("\r\n", "\n")
+        try:
+            if text:
+                check_trust_pem(f"{text}\n".encode(), now=clock.now())
+        except PkiError as error:
+            raise forms.ValidationError(error.message) from error
+        return f"{text}\n" if text else ""
+
+    def fill(self, deployment: Deployment) -> Deployment:
+        data = self.cleaned_data
+        deployment.name, deployment.cups_uri = data["deployment_name"], data["cups_uri"]
+        deployment.cups_trust = data["cups_trust"]
+        return deployment
+
+
+class SetupForm(NewPasswordForm, DeploymentForm):
+    name = forms.CharField(label="Your name", max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    email = forms.EmailField(label="Your e-mail", widget=forms.EmailInput(attrs={"autocomplete": "username"}))
+    field_order = ("name", "email", "password", "again", "deployment_name", "cups_uri", "cups_trust")
+
+
+class SettingsForm(DeploymentForm):
+    default_lifetime_days = forms.TypedChoiceField(
+        label="Lifetime of gateway certificates",
+        coerce=int,
+        choices=LIFETIMES,
+        help_text="Proposed for each request. 90 days mean renewal by hand until rotation over the air exists.",
+    )
+
+    def fill(self, deployment: Deployment) -> Deployment:
+        deployment.default_lifetime_days = self.cleaned_data["default_lifetime_days"]
+        return super().fill(deployment)
+
+
+class AcceptForm(NewPasswordForm):
+    name = forms.CharField(label="Your name", max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    field_order = ("name", "password", "again")
+
+
+class VendorForm(StyledForm):
+    name = forms.CharField(label="Name", max_length=120)
+    notes = forms.CharField(label="Notes", required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 3}))
+
+
+class ContactForm(StyledForm):
+    name = forms.CharField(label="Name", max_length=120)
+    email = forms.EmailField(label="E-mail")
+
+
+class VendorInvitationForm(StyledForm):
+    email = forms.EmailField(label="E-mail")
+
+
+class StaffInvitationForm(StyledForm):
+    email = forms.EmailField(label="E-mail")
+    role = forms.ChoiceField(
+        label="Role", choices=[(Role.OPERATOR.value, "Operator"), (Role.AUDITOR.value, "Auditor: reads everything")]
+    )
+
+
+class NameForm(StyledForm):
+    name = forms.CharField(label="Your name", max_length=120)
+
+
+class ChangePasswordForm(NewPasswordForm):
+    old = forms.CharField(
+        label="Present password",
+        strip=False,
+        max_length=200,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+    field_order = ("old", "password", "again")
+
+
+class ReauthenticateForm(StyledForm):
+    password = forms.CharField(
+        label="Password",
+        strip=False,
+        max_length=200,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password", "autofocus": True}),
+    )

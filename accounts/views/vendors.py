@@ -1,0 +1,122 @@
+"""Vendors, their people and contacts."""
+
+from django.contrib import messages
+from django.db.models import Count
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.access import SignedInRequest, allowed
+from accounts.forms import ContactForm, VendorForm, VendorInvitationForm
+from accounts.models import Contact, Invitation, Role, Vendor
+from accounts.services import invitations, vendors
+from audit.models import Record
+from core import clock
+from core.bell import ring
+from core.forms import attempt
+from core.pages import page
+from outbox.tasks import send_due
+
+
+@require_GET
+@allowed("read_all")
+def list_vendors(request: SignedInRequest) -> HttpResponse:
+    counted = Vendor.objects.annotate(
+        gateway_number=Count("gateways", distinct=True),
+        authority_number=Count("authorities", distinct=True),
+        person_number=Count("people", distinct=True),
+    )
+    return page(request, "accounts/vendors.html", {"vendors": counted})
+
+
+@require_http_methods(["GET", "POST"])
+@allowed("operate")
+def create(request: SignedInRequest) -> HttpResponse:
+    form = VendorForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        vendor = attempt(form, lambda: vendors.create_vendor(request.user, **form.cleaned_data))
+        if vendor:
+            messages.success(request, f"Vendor {vendor.name} is there. Invite its people next.")
+            return redirect("accounts:vendor", vendor.pk)
+    return page(request, "accounts/vendor_form.html", {"form": form})
+
+
+@require_http_methods(["GET", "POST"])
+@allowed("operate")
+def edit(request: SignedInRequest, pk: int) -> HttpResponse:
+    vendor = get_object_or_404(Vendor.objects.visible_to(request.user), pk=pk)
+    form = VendorForm(request.POST or None, initial={"name": vendor.name, "notes": vendor.notes})
+    if request.method == "POST" and form.is_valid():
+        if attempt(form, lambda: vendors.change_vendor(request.user, vendor, **form.cleaned_data)):
+            return redirect("accounts:vendor", vendor.pk)
+    return page(request, "accounts/vendor_form.html", {"form": form, "vendor": vendor})
+
+
+@require_GET
+@allowed("read_all")
+def detail(request: SignedInRequest, pk: int) -> HttpResponse:
+    vendor = get_object_or_404(Vendor.objects.visible_to(request.user), pk=pk)
+    return _detail(request, vendor, invitation=VendorInvitationForm(), contact=ContactForm())
+
+
+def _detail(
+    request: SignedInRequest, vendor: Vendor, *, invitation: VendorInvitationForm, contact: ContactForm
+) -> HttpResponse:
+    context = {
+        "vendor": vendor,
+        "people": vendor.people.order_by("name"),
+        "contacts": vendor.contacts.order_by("name"),
+        "invitations": Invitation.objects.open_at(clock.now()).filter(vendor=vendor),
+        "numbers": {
+            "gateways": vendor.gateways.count(),
+            "authorities": vendor.authorities.count(),
+        },
+        "invitation_form": invitation,
+        "contact_form": contact,
+        "records": Record.objects.of_vendor(vendor.pk)[:12],
+    }
+    return page(request, "accounts/vendor.html", context)
+
+
+@require_POST
+@allowed("operate")
+def invite(request: SignedInRequest, pk: int) -> HttpResponse:
+    vendor = get_object_or_404(Vendor.objects.visible_to(request.user), pk=pk)
+    form = VendorInvitationForm(request.POST, prefix="")
+    if form.is_valid():
+        email = form.cleaned_data["email"]
+        if attempt(form, lambda: invitations.invite(request.user, email=email, role=Role.VENDOR, vendor=vendor)):
+            ring(send_due)
+            messages.success(request, f"{email} is invited. The link works once, for 7 days.")
+            return redirect("accounts:vendor", vendor.pk)
+    return _detail(request, vendor, invitation=form, contact=ContactForm())
+
+
+@require_POST
+@allowed("operate")
+def add_contact(request: SignedInRequest, pk: int) -> HttpResponse:
+    vendor = get_object_or_404(Vendor.objects.visible_to(request.user), pk=pk)
+    form = ContactForm(request.POST)
+    if form.is_valid():
+        vendors.add_contact(request.user, vendor, **form.cleaned_data)
+        return redirect("accounts:vendor", vendor.pk)
+    return _detail(request, vendor, invitation=VendorInvitationForm(), contact=form)
+
+
+@require_POST
+@allowed("operate")
+def remove_contact(request: SignedInRequest, pk: int, contact_pk: int) -> HttpResponse:
+    contact = get_object_or_404(Contact.objects.select_related("vendor"), pk=contact_pk, vendor_id=pk)
+    vendors.remove_contact(request.user, contact)
+    return redirect("accounts:vendor", pk)
+
+
+@require_POST
+@allowed("operate")
+def revoke_invitation(request: SignedInRequest, pk: int) -> HttpResponse:
+    invitation = get_object_or_404(Invitation, pk=pk)
+    invitations.revoke_invitation(request.user, invitation)
+    messages.success(request, f"The invitation of {invitation.email} is revoked.")
+    if invitation.vendor_id:
+        return redirect("accounts:vendor", invitation.vendor_id)
+    return redirect("accounts:settings")
