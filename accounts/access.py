@@ -7,13 +7,12 @@ from typing import Concatenate, ParamSpec
 import rules
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest
-from django.http.response import HttpResponseBase
 
 from accounts.models import Role, User
 from core.errors import Forbidden
 
 P = ParamSpec("P")
-View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 
 class SignedInRequest(HttpRequest):

@@ -72,7 +72,8 @@ def _settings(request: SignedInRequest, form: SettingsForm, invitation: StaffInv
 @allowed("operate")
 def invite(request: SignedInRequest) -> HttpResponse:
     form = StaffInvitationForm(request.POST)
-    if form.is_valid() and attempt(form, lambda: invitations.invite(request.user, **form.cleaned_data)):
+    sent = attempt(form, lambda: invitations.invite(request.user, **form.cleaned_data)) if form.is_valid() else None
+    if sent:
         ring(send_due)
         messages.success(request, f"{form.cleaned_data['email']} is invited. The link works once, for 7 days.")
         return redirect("accounts:settings")
@@ -108,9 +109,8 @@ def _back_to(person: User) -> HttpResponse:
 def account(request: SignedInRequest) -> HttpResponse:
     """One's own name and password, each with a form of its own."""
     changes_password = "old" in request.POST
-    name = NameForm(
-        request.POST if request.POST and not changes_password else None, initial={"name": request.user.name}
-    )
+    renames = request.method == "POST" and not changes_password
+    name = NameForm(request.POST if renames else None, initial={"name": request.user.name})
     password = ChangePasswordForm(request.POST if changes_password else None)
     if request.method == "POST" and (_new_password(request, password) if changes_password else _renamed(request, name)):
         return redirect("accounts:account")

@@ -47,7 +47,8 @@ def edit(request: SignedInRequest, pk: int) -> HttpResponse:
     vendor = get_object_or_404(Vendor.objects.visible_to(request.user), pk=pk)
     form = VendorForm(request.POST or None, initial={"name": vendor.name, "notes": vendor.notes})
     if request.method == "POST" and form.is_valid():
-        if attempt(form, lambda: vendors.change_vendor(request.user, vendor, **form.cleaned_data)):
+        changed = attempt(form, lambda: vendors.change_vendor(request.user, vendor, **form.cleaned_data))
+        if changed:
             return redirect("accounts:vendor", vendor.pk)
     return page(request, "accounts/vendor_form.html", {"form": form, "vendor": vendor})
 
@@ -56,7 +57,7 @@ def edit(request: SignedInRequest, pk: int) -> HttpResponse:
 @allowed("read_all")
 def detail(request: SignedInRequest, pk: int) -> HttpResponse:
     vendor = get_object_or_404(Vendor.objects.visible_to(request.user), pk=pk)
-    return _detail(request, vendor, invitation=VendorInvitationForm(), contact=ContactForm())
+    return _detail(request, vendor, invitation=VendorInvitationForm(), contact=ContactForm(auto_id="contact_%s"))
 
 
 def _detail(
@@ -82,21 +83,21 @@ def _detail(
 @allowed("operate")
 def invite(request: SignedInRequest, pk: int) -> HttpResponse:
     vendor = get_object_or_404(Vendor.objects.visible_to(request.user), pk=pk)
-    form = VendorInvitationForm(request.POST, prefix="")
+    form = VendorInvitationForm(request.POST)
     if form.is_valid():
         email = form.cleaned_data["email"]
         if attempt(form, lambda: invitations.invite(request.user, email=email, role=Role.VENDOR, vendor=vendor)):
             ring(send_due)
             messages.success(request, f"{email} is invited. The link works once, for 7 days.")
             return redirect("accounts:vendor", vendor.pk)
-    return _detail(request, vendor, invitation=form, contact=ContactForm())
+    return _detail(request, vendor, invitation=form, contact=ContactForm(auto_id="contact_%s"))
 
 
 @require_POST
 @allowed("operate")
 def add_contact(request: SignedInRequest, pk: int) -> HttpResponse:
     vendor = get_object_or_404(Vendor.objects.visible_to(request.user), pk=pk)
-    form = ContactForm(request.POST)
+    form = ContactForm(request.POST, auto_id="contact_%s")
     if form.is_valid():
         vendors.add_contact(request.user, vendor, **form.cleaned_data)
         return redirect("accounts:vendor", vendor.pk)

@@ -4,8 +4,8 @@ import contextlib
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from email import message_from_bytes
-from email.message import Message as Mail
+from email import message_from_bytes, policy
+from email.message import EmailMessage as Mail
 from typing import Any
 
 from aiosmtpd.controller import Controller
@@ -29,13 +29,13 @@ class Box:
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
         if self.data.startswith("250"):
-            self.mails.append(message_from_bytes(envelope.content))
+            self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
         if self.drops_after_data:
             server.transport.abort()
         return self.data
 
     def ids(self) -> list[str]:
-        return [mail["Message-ID"] for mail in self.mails]
+        return [str(mail["Message-ID"]) for mail in self.mails]
 
 
 @contextlib.contextmanager
