@@ -7,12 +7,13 @@ from typing import Concatenate, ParamSpec
 import rules
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 
 from accounts.models import Role, User
 from core.errors import Forbidden
 
 P = ParamSpec("P")
-View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 
 class SignedInRequest(HttpRequest):

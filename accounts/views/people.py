@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.db import transaction
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
@@ -24,7 +25,7 @@ from outbox.tasks import send_due
 
 @require_http_methods(["GET", "POST"])
 @allowed("read_all")
-def settings(request: SignedInRequest) -> HttpResponse:
+def settings(request: SignedInRequest) -> HttpResponseBase:
     if request.method == "POST":
         return _save_settings(request)
     return _settings(request, _settings_form(_deployment()), StaffInvitationForm())
@@ -45,7 +46,7 @@ def _settings_form(deployment: Deployment) -> SettingsForm:
 
 
 @allowed("operate")
-def _save_settings(request: SignedInRequest) -> HttpResponse:
+def _save_settings(request: SignedInRequest) -> HttpResponseBase:
     form = SettingsForm(request.POST)
     if not form.is_valid():
         return _settings(request, form, StaffInvitationForm())
