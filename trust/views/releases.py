@@ -93,6 +93,7 @@ def _list(request: SignedInRequest, form: PublishForm | None) -> HttpResponse:
         "draft": draft,
         "form": form or PublishForm(initial={"seen": draft.seal}),
         "seal": draft.seal,
+        "before_count": len(draft.difference.kept) + len(draft.difference.removed),
         "uncertified": Gateway.objects.filter(current_authority__isnull=True).count(),
         "page": paginate(rows, request.GET, sorts={"number": "number"}, default="-number", size=20),
         "stores": list(Store.objects.all()),
