@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 
-from accounts.models import Deployment, Role
+from accounts.models import Deployment, Role, User
 from core import clock
 from core.forms import StyledForm
 from core.uploads import MAX_FILE_BYTES
@@ -34,11 +34,15 @@ class NewPasswordForm(StyledForm):
     password = _new_password("Password")
     again = _new_password("Password again")
 
+    def person(self) -> User:
+        """Whose password it becomes: it must not be like their name or address."""
+        return User(email=self.cleaned_data.get("email", ""), name=self.cleaned_data.get("name", ""))
+
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         if data.get("password"):
             try:
-                validate_password(data["password"])
+                validate_password(data["password"], self.person())
             except forms.ValidationError as error:
                 self.add_error("password", error)
         if data.get("password") != data.get("again") and "password" not in self.errors:
@@ -68,6 +72,9 @@ class DeploymentForm(StyledForm):
         ),
         help_text="The CA that signed the server's certificate, as PEM. Station kits carry it as cups.trust.",
     )
+    cups_trust_file = forms.FileField(
+        label="… or as a file", required=False, widget=forms.FileInput(attrs={"accept": ".pem,.crt,.cer,.trust"})
+    )
 
     def clean_cups_uri(self) -> str:
         text = str(self.cleaned_data["cups_uri"]).strip()
@@ -78,14 +85,23 @@ class DeploymentForm(StyledForm):
             raise forms.ValidationError(error.message) from error
         return text
 
-    def clean_cups_trust(self) -> str:
-        text = str(self.cleaned_data["cups_trust"]).strip().replace("\r\n", "\n")
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        file = data.pop("cups_trust_file", None)
+        text = file.read(MAX_FILE_BYTES).decode("utf-8-sig", "replace") if file else data.get("cups_trust", "")
+        text = text.replace("\0", "").strip()
+        data["cups_trust"] = f"{text}\n".replace("\r\n", "\n") if text else ""
         try:
             if text:
-                check_trust_pem(f"{text}\n".encode(), now=clock.now())
+                check_trust_pem(data["cups_trust"].encode(), now=clock.now())
         except PkiError as error:
-            raise forms.ValidationError(error.message) from error
-        return f"{text}\n" if text else ""
+            self._refuse_trust(error)
+        return data
+
+    def _refuse_trust(self, error: PkiError) -> None:
+        """Beside the field, which is then empty: what was in it may have been a private key."""
+        self.data = {name: value for name, value in self.data.items() if name != "cups_trust"}
+        self.add_error("cups_trust", error.message)
 
     def fill(self, deployment: Deployment) -> Deployment:
         data = self.cleaned_data
@@ -97,7 +113,7 @@ class DeploymentForm(StyledForm):
 class SetupForm(NewPasswordForm, DeploymentForm):
     name = forms.CharField(label="Your name", max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}))
     email = forms.EmailField(label="Your e-mail", widget=forms.EmailInput(attrs={"autocomplete": "username"}))
-    field_order = ("name", "email", "password", "again", "deployment_name", "cups_uri", "cups_trust")
+    field_order = ("name", "email", "password", "again", "deployment_name", "cups_uri", "cups_trust", "cups_trust_file")
 
 
 class SettingsForm(DeploymentForm):

@@ -24,6 +24,7 @@ pages: list[URLPattern] = [
     path("settings/", people.settings, name="settings"),
     path("settings/invite/", people.invite, name="invite_staff"),
     path("settings/invitations/<int:pk>/revoke/", vendors.revoke_invitation, name="revoke_invitation"),
+    path("settings/invitations/<int:pk>/again/", vendors.invite_again, name="invite_again"),
     path("settings/people/<int:pk>/deactivate/", people.deactivate, name="deactivate"),
     path("settings/people/<int:pk>/activate/", people.activate, name="activate"),
     path("account/", people.account, name="account"),
@@ -43,5 +44,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("password/reset/key/done/", allauth.password_reset_from_key_done, name="account_reset_password_from_key_done"),
     path("signup/", _nothing, name="account_signup"),  # django-allauth asks for the names
     path("inactive/", allauth.account_inactive, name="account_inactive"),
+    path("welcome/", entrance.welcome, name="welcome"),
     path("", include((pages, "accounts"))),
 ]

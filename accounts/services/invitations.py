@@ -48,6 +48,13 @@ def invite(actor: User, *, email: str, role: str, vendor: Vendor | None = None) 
     return invitation
 
 
+def invite_again(actor: User, invitation: Invitation) -> Invitation:
+    """Mail a new link in place of one that was not used; it lives for 7 days from now."""
+    if invitation.used_at or invitation.revoked_at:
+        raise Refused("invitation-closed", "This invitation was used or revoked. Invite the address anew.")
+    return invite(actor, email=invitation.email, role=invitation.role, vendor=invitation.vendor)
+
+
 def revoke_invitation(actor: User, invitation: Invitation) -> None:
     with transaction.atomic():
         if Invitation.objects.filter(pk=invitation.pk, used_at=None, revoked_at=None).update(revoked_at=clock.now()):

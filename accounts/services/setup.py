@@ -48,8 +48,11 @@ def ensure_admin_from_environment() -> User | None:
     email, password = settings.ADMIN_EMAIL, settings.ADMIN_PASSWORD
     if not (email and password) or is_set_up():
         return None
-    with transaction.atomic():
-        Deployment.objects.get_or_create(only=True, defaults={"name": "certadmin"})
-        operator = User.objects.create_user(email, password, name=email.partition("@")[0], role=Role.OPERATOR)
-        record(SYSTEM, "person.joined", subject=operator, role=operator.role)
-    return operator
+    try:
+        with transaction.atomic():
+            Deployment.objects.get_or_create(only=True, defaults={"name": "certadmin"})
+            operator = User.objects.create_user(email, password, name=email.partition("@")[0], role=Role.OPERATOR)
+            record(SYSTEM, "person.joined", subject=operator, role=operator.role)
+            return operator
+    except IntegrityError:
+        return None  # another process was faster

@@ -5,9 +5,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts import reauthentication
+from accounts.access import SignedInRequest, allowed
 from accounts.forms import AcceptForm, SetupForm
 from accounts.models import Deployment, User
 from accounts.services import invitations, setup
@@ -24,13 +25,20 @@ def set_up(request: HttpRequest, token: str) -> HttpResponse:
     """The first operator and the deployment's name. Once there is an operator, the address does not exist."""
     if not setup.opens_setup(token):
         raise Http404
-    form = SetupForm(request.POST or None)
+    form = SetupForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
         operator = attempt(form, lambda: _operator(token, form))
         if operator:
             _enter(request, operator)
             return redirect("welcome")
     return page(request, "accounts/setup.html", {"form": form})
+
+
+@require_GET
+@allowed("operate")
+def welcome(request: SignedInRequest) -> HttpResponse:
+    """After the set-up: with the demonstration, or with an empty desk?"""
+    return page(request, "accounts/welcome.html", {})
 
 
 def _operator(token: str, form: SetupForm) -> User:

@@ -2,7 +2,6 @@
 
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
-from django.db import transaction
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
@@ -15,7 +14,7 @@ from accounts.access import SignedInRequest, allowed
 from accounts.forms import ChangePasswordForm, NameForm, ReauthenticateForm, SettingsForm, StaffInvitationForm
 from accounts.models import Deployment, Invitation, User
 from accounts.services import invitations, people
-from audit.services import record
+from accounts.services.deployment import change_deployment
 from core import clock
 from core.bell import ring
 from core.forms import attempt
@@ -47,15 +46,11 @@ def _settings_form(deployment: Deployment) -> SettingsForm:
 
 @allowed("operate")
 def _save_settings(request: SignedInRequest) -> HttpResponseBase:
-    form = SettingsForm(request.POST)
+    form = SettingsForm(request.POST, request.FILES)
     if not form.is_valid():
         return _settings(request, form, StaffInvitationForm())
-    with transaction.atomic():
-        deployment = form.fill(_deployment())
-        deployment.save()
-        what = f"name {deployment.name}, CUPS {deployment.cups_uri or 'none'}, {deployment.default_lifetime_days} days"
-        record(request.user, "deployment.changed", subject=deployment, what=what)
-    messages.success(request, "Saved.")
+    changed = change_deployment(request.user, form.fill(_deployment()))
+    messages.success(request, f"Saved: {', '.join(changed)}." if changed else "Nothing was different.")
     return redirect("accounts:settings")
 
 
@@ -96,6 +91,7 @@ def deactivate(request: SignedInRequest, pk: int) -> HttpResponse:
 def activate(request: SignedInRequest, pk: int) -> HttpResponse:
     person = get_object_or_404(User, pk=pk)
     people.activate(request.user, person)
+    ring(send_due)
     messages.success(request, f"{person.name} can sign in again.")
     return _back_to(person)
 

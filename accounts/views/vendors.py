@@ -21,12 +21,17 @@ from outbox.tasks import send_due
 @require_GET
 @allowed("read_all")
 def list_vendors(request: SignedInRequest) -> HttpResponse:
-    counted = Vendor.objects.annotate(
-        gateway_number=Count("gateways", distinct=True),
-        authority_number=Count("authorities", distinct=True),
-        person_number=Count("people", distinct=True),
-    )
-    return page(request, "accounts/vendors.html", {"vendors": counted})
+    kinds = {kind: _numbers(kind) for kind in ("gateways", "authorities", "people")}
+    rows = [
+        {"vendor": vendor, **{kind: numbers.get(vendor.pk, 0) for kind, numbers in kinds.items()}}
+        for vendor in Vendor.objects.all()
+    ]
+    return page(request, "accounts/vendors.html", {"rows": rows})
+
+
+def _numbers(kind: str) -> dict[int, int]:
+    """How many of `kind` each vendor has. One count at a time: together they would multiply each other's rows."""
+    return dict(Vendor.objects.order_by().values_list("pk").annotate(Count(kind)))
 
 
 @require_http_methods(["GET", "POST"])
@@ -118,6 +123,20 @@ def revoke_invitation(request: SignedInRequest, pk: int) -> HttpResponse:
     invitation = get_object_or_404(Invitation, pk=pk)
     invitations.revoke_invitation(request.user, invitation)
     messages.success(request, f"The invitation of {invitation.email} is revoked.")
+    return _back_to(invitation)
+
+
+@require_POST
+@allowed("operate")
+def invite_again(request: SignedInRequest, pk: int) -> HttpResponse:
+    invitation = get_object_or_404(Invitation, pk=pk)
+    invitations.invite_again(request.user, invitation)
+    ring(send_due)
+    messages.success(request, f"{invitation.email} gets a new link; the earlier one no longer works.")
+    return _back_to(invitation)
+
+
+def _back_to(invitation: Invitation) -> HttpResponse:
     if invitation.vendor_id:
         return redirect("accounts:vendor", invitation.vendor_id)
     return redirect("accounts:settings")
