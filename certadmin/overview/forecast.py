@@ -103,7 +103,8 @@ def _ending(user: User, now: datetime, *, until: datetime) -> QuerySet[Certifica
 
 def _weeks(ending: QuerySet[Certificate], start: datetime) -> tuple[Week, ...]:
     issued = Count("pk", filter=Q(origin=Certificate.Origin.ISSUED))
-    counted = ending.annotate(week=TruncWeek("not_after")).order_by().values_list("week").annotate(Count("pk"), issued)
+    weekly = ending.annotate(week=TruncWeek("not_after")).order_by().values("week")
+    counted = weekly.annotate(total=Count("pk"), issued=issued).values_list("week", "total", "issued")
     by_week = {week: (mine, total - mine) for week, total, mine in counted}
     starts = [start + WEEK * number for number in range(WEEKS)]
     return tuple(Week(week, *by_week.get(week, (0, 0))) for week in starts)
