@@ -120,6 +120,14 @@ def read_trust_pem(content: bytes) -> list[x509.Certificate]:
     return certificates
 
 
+def private_key_pem(private_key_der: bytes, leaf_der: bytes) -> bytes:
+    """The private key alone (PKCS#8 DER in, PEM out) in the form that a Basics Station reads.
+
+    SEC1 for P-256, PKCS#1 for RSA. Raises `PkiError` where it does not belong to the certificate `leaf_der`.
+    """
+    return _key_pem(private_key_der, load_certificate(leaf_der))
+
+
 def _load_all(content: bytes) -> list[x509.Certificate]:
     try:
         certificates = x509.load_pem_x509_certificates(content)

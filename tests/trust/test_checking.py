@@ -1,10 +1,11 @@
 """What somebody else does to a store is noticed, told once, and repaired (row 22)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from accounts.models import User
 from audit.models import Heartbeat, Record
@@ -22,11 +23,15 @@ from trust.tasks import check_stores, publish
 Tamper = Callable[[ObjectStore, Release, bytes], None]
 
 
-@pytest.fixture(autouse=True)
-def at_once() -> Iterator[None]:
-    """What is rung for runs here."""
-    with bell.in_process():
-        yield
+@pytest.fixture
+def check(django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks) -> Callable[[], None]:
+    """The scheduled check; what it rings for runs here and at once."""
+
+    def run() -> None:
+        with bell.in_process(), django_capture_on_commit_callbacks(execute=True):
+            check_stores()
+
+    return run
 
 
 @pytest.fixture
@@ -83,11 +88,17 @@ TAMPERS = [
 
 @pytest.mark.parametrize("tamper", TAMPERS)
 def test_a_change_is_noticed_told_and_repaired(
-    tamper: Tamper, store: Store, objects: ObjectStore, release: Release, evil: bytes, issuing: Made
+    check: Callable[[], None],
+    tamper: Tamper,
+    store: Store,
+    objects: ObjectStore,
+    release: Release,
+    evil: bytes,
+    issuing: Made,
 ) -> None:
     """Row 22. Falls with: `queue(release, store)` in trust.services.checking._compare."""
     tamper(objects, release, evil)
-    check_stores()
+    check()
     assert read_as_network_server(objects) == (issuing.der,)
     assert objects.get("common/common.pem") == release.bundle
     assert Record.objects.filter(action="store.changed").count() == 1
@@ -95,44 +106,54 @@ def test_a_change_is_noticed_told_and_repaired(
 
 
 def test_an_old_version_put_back_is_named_and_undone(
-    store: Store, objects: ObjectStore, operator: User, group: Group, release: Release, other_authority: Authority
+    check: Callable[[], None],
+    store: Store,
+    objects: ObjectStore,
+    operator: User,
+    group: Group,
+    release: Release,
+    other_authority: Authority,
 ) -> None:
     old = objects.get("index.yml")
     assert old is not None
     add_to_group(operator, group, other_authority)
     published(operator, group)
     objects.put("index.yml", old)
-    check_stores()
+    check()
     assert len(read_as_network_server(objects)) == 2
     assert Record.objects.get(action="store.changed").details["complaint"] == (
         f"index.yml was put back to that of release {release.number}."
     )
 
 
-def test_who_keeps_changing_it_is_told_once(store: Store, objects: ObjectStore, release: Release, evil: bytes) -> None:
+def test_who_keeps_changing_it_is_told_once(
+    check: Callable[[], None], store: Store, objects: ObjectStore, release: Release, evil: bytes
+) -> None:
     for _ in range(3):
         swap_the_bundle(objects, release, evil)
-        check_stores()
+        check()
     assert Message.objects.filter(key__startswith="store-changed").count() == 1
 
 
 def test_the_complaint_goes_when_a_check_finds_everything_in_its_place(
-    store: Store, objects: ObjectStore, release: Release, evil: bytes
+    check: Callable[[], None], store: Store, objects: ObjectStore, release: Release, evil: bytes
 ) -> None:
     swap_the_bundle(objects, release, evil)
-    check_stores()
+    check()
     store.refresh_from_db()
     assert store.trouble == Store.Trouble.CHANGED
-    check_stores()
+    check()
     store.refresh_from_db()
     assert (store.trouble, store.complaint) == (Store.Trouble.NONE, "")
     swap_the_bundle(objects, release, evil)
-    check_stores()
+    check()
     assert Message.objects.filter(key__startswith="store-changed").count() == 2
 
 
-def test_nothing_is_said_of_a_store_that_is_as_it_should_be(store: Store, release: Release) -> None:
-    check_stores()
+def test_nothing_is_said_of_a_store_that_is_as_it_should_be(
+    check: Callable[[], None], store: Store, release: Release
+) -> None:
+    check()
     store.refresh_from_db()
     assert (store.trouble, store.complaint) == (Store.Trouble.NONE, "")
     assert store.checked_at is not None
@@ -140,17 +161,29 @@ def test_nothing_is_said_of_a_store_that_is_as_it_should_be(store: Store, releas
 
 
 def test_an_emptied_group_stays_empty(
-    store: Store, objects: ObjectStore, operator: User, group: Group, release: Release, trusted: Authority
+    check: Callable[[], None],
+    store: Store,
+    objects: ObjectStore,
+    operator: User,
+    group: Group,
+    release: Release,
+    trusted: Authority,
 ) -> None:
     remove_from_group(operator, group, trusted)
     published(operator, group)
-    check_stores()
+    check()
     assert objects.get("index.yml") == b""
     assert not Message.objects.exists()
 
 
 def test_files_are_kept_for_a_day_after_an_index_last_named_them(
-    store: Store, objects: ObjectStore, operator: User, group: Group, release: Release, other_authority: Authority
+    check: Callable[[], None],
+    store: Store,
+    objects: ObjectStore,
+    operator: User,
+    group: Group,
+    release: Release,
+    other_authority: Authority,
 ) -> None:
     """G7. Falls with: the `last_named_at` filter in trust.services.checking._clear."""
     add_to_group(operator, group, other_authority)
@@ -158,25 +191,33 @@ def test_files_are_kept_for_a_day_after_an_index_last_named_them(
     with clock.at(now + timedelta(days=30)):
         newer = published(operator, group)
     with clock.at(now + timedelta(days=30, hours=23)):
-        check_stores()
+        check()
     assert objects.get(f"common/{release.file_name}") == release.bundle
     with clock.at(now + timedelta(days=31, minutes=1)):
-        check_stores()
+        check()
     assert objects.get(f"common/{release.file_name}") is None
     assert objects.get(f"common/{newer.file_name}") == newer.bundle
 
 
-def test_files_of_others_are_never_deleted(store: Store, objects: ObjectStore, release: Release) -> None:
+def test_files_of_others_are_never_deleted(
+    check: Callable[[], None], store: Store, objects: ObjectStore, release: Release
+) -> None:
     objects.put("common/theirs.pem", b"theirs")
     objects.put("readme.txt", b"theirs")
     with clock.at(clock.now() + timedelta(days=3)):
-        check_stores()
+        check()
     assert objects.get("common/theirs.pem") == b"theirs"
     assert objects.get("readme.txt") == b"theirs"
 
 
 def test_a_store_that_fails_for_long_raises_one_alarm_and_catches_up_alone(
-    directory: Store, roots: Path, operator: User, group: Group, trusted: Authority, issuing: Made
+    check: Callable[[], None],
+    directory: Store,
+    roots: Path,
+    operator: User,
+    group: Group,
+    trusted: Authority,
+    issuing: Made,
 ) -> None:
     (roots / "main").rename(roots / "away")  # the disk is not mounted
     now = clock.now()
@@ -187,7 +228,7 @@ def test_a_store_that_fails_for_long_raises_one_alarm_and_catches_up_alone(
     assert not Message.objects.exists()
     for minutes in (16, 30, 60):
         with clock.at(now + timedelta(minutes=minutes)):
-            check_stores()
+            check()
             for publication in directory.publications.all():
                 publish(publication.pk)
     assert Message.objects.filter(key__startswith="store-failing").count() == 1
@@ -201,7 +242,7 @@ def test_a_store_that_fails_for_long_raises_one_alarm_and_catches_up_alone(
 
 
 def test_a_store_that_can_be_read_but_not_written_is_an_alarm_too(
-    directory: Store, roots: Path, operator: User, group: Group, trusted: Authority
+    check: Callable[[], None], directory: Store, roots: Path, operator: User, group: Group, trusted: Authority
 ) -> None:
     (roots / "main" / "common").write_text("in the way")
     now = clock.now()
@@ -209,32 +250,32 @@ def test_a_store_that_can_be_read_but_not_written_is_an_alarm_too(
         with clock.at(now + timedelta(minutes=minutes)):
             if not minutes:
                 published(operator, group)
-            check_stores()
+            check()
             for publication in directory.publications.all():
                 publish(publication.pk)
     assert Message.objects.filter(key__startswith="store-failing").count() == 1
 
 
 def test_a_foreign_index_in_a_store_of_ours_that_has_nothing_yet_waits_for_a_decision(
-    store: Store, objects: ObjectStore, group: Group, evil: bytes
+    check: Callable[[], None], store: Store, objects: ObjectStore, group: Group, evil: bytes
 ) -> None:
     objects.put("common/theirs.pem", evil)
     objects.put("index.yml", b"common: [theirs.pem]\n")
-    check_stores()
+    check()
     store.refresh_from_db()
     assert store.state == Store.State.FOREIGN
     assert Message.objects.filter(key__startswith="store-foreign").count() == 1
 
 
 def test_a_store_that_somebody_writes_to_is_not_checked(
-    store: Store, objects: ObjectStore, release: Release, evil: bytes
+    check: Callable[[], None], store: Store, objects: ObjectStore, release: Release, evil: bytes
 ) -> None:
     Store.objects.claim(store.pk, seconds=60)
     swap_the_bundle(objects, release, evil)
-    check_stores()
+    check()
     assert not Record.objects.filter(action="store.changed").exists()
 
 
-def test_the_job_says_that_it_ran(store: Store) -> None:
-    check_stores()
+def test_the_job_says_that_it_ran(check: Callable[[], None], store: Store) -> None:
+    check()
     assert Heartbeat.objects.filter(job="check the stores").exists()

@@ -1,6 +1,6 @@
 """A release reaches its stores: in order, once, and no reader ever notices."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -51,7 +51,7 @@ class Faulty:
 
 
 @pytest.fixture
-def tamper(monkeypatch: pytest.MonkeyPatch, objects: ObjectStore) -> Iterator[Callable[..., Faulty]]:
+def tamper(monkeypatch: pytest.MonkeyPatch, objects: ObjectStore) -> Callable[..., Faulty]:
     """Let the product talk to a faulty store from now on."""
 
     def install(*, at: int = 0, error: BaseException | None = None, after: bool = False) -> Faulty:

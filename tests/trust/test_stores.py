@@ -15,6 +15,7 @@ from tests.pki.makers import Made, at, make_issuing, to_pem
 from tests.stores import read_as_network_server
 from trust.models import Group, Publication, Release, Store
 from trust.services import stores
+from trust.services.opening import open_store
 from trust.services.releases import newest_release, publish_release
 from trust.tasks import check_stores, publish, sweep
 
@@ -255,7 +256,7 @@ def test_a_first_store_that_does_not_answer_is_read_later(
     check_and_publish()
     store.refresh_from_db()
     assert (store.state, store.trouble, store.complaint) == (Store.State.OURS, Store.Trouble.NONE, "")
-    assert read_as_network_server(stores.open_store(store)) == (issuing.der,)
+    assert read_as_network_server(open_store(store)) == (issuing.der,)
 
 
 def test_no_first_store_is_no_fault(db: None, settings: Settings) -> None:

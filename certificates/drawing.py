@@ -1,0 +1,54 @@
+"""Certificates on a time axis."""
+
+from collections.abc import Sequence
+
+from django.urls import reverse
+
+from cas.chains import authority_style, end_in_words, leaf_label
+from cas.models import Authority
+from certificates.models import Certificate, Standing
+from core import clock
+from core.axis import Span, TimeAxis, draw
+
+STYLES = {Standing.VALID: "", Standing.SOON: "warn", Standing.EXPIRED: "past", Standing.SUPERSEDED: "past"}
+
+
+def draw_path(certificate: Certificate) -> TimeAxis:
+    """From the root down to the certificate."""
+    chain = certificate.authority.chain()[::-1]
+    spans = [_authority(each, depth) for depth, each in enumerate(chain)]
+    return draw([*spans, _leaf(certificate, len(chain))], now=clock.now())
+
+
+def draw_history(certificates: Sequence[Certificate]) -> TimeAxis:
+    """A gateway's certificates, latest first, below the authority of the latest."""
+    newest = certificates[0]
+    return draw([_authority(newest.authority, 0), *(_leaf(each, 0) for each in certificates)], now=clock.now())
+
+
+def _authority(authority: Authority, depth: int) -> Span:
+    return Span(
+        authority.name,
+        f"{authority.kind}, {authority.key_type}",
+        authority.not_before,
+        authority.not_after,
+        depth=depth,
+        style=authority_style(is_root=authority.is_root, end=authority.not_after),
+        label=end_in_words(authority.not_after),
+        url=reverse("cas:detail", args=[authority.pk]),
+    )
+
+
+def _leaf(certificate: Certificate, depth: int) -> Span:
+    end = certificate.authority.not_after
+    return Span(
+        f"Certificate of {certificate.not_before:%d %b %Y}",
+        f"{certificate.standing.label}, {certificate.get_origin_display().lower()}",
+        certificate.not_before,
+        certificate.not_after,
+        depth=depth,
+        style=STYLES.get(certificate.standing, "bad"),
+        label=leaf_label(certificate.not_after, end),
+        url=reverse("certificates:detail", args=[certificate.pk]),
+        void_from=end,
+    )

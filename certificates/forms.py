@@ -1,0 +1,114 @@
+"""Forms about requests and certificates."""
+
+from typing import Any
+
+from django import forms
+
+from accounts.forms import LIFETIMES
+from cas.models import Authority, Signing
+from certificates.services.requests import KEY_TYPES
+from core import clock
+from core.forms import StyledForm
+from core.uploads import MAX_FILE_BYTES
+
+MADE_HERE, CSR = "made-here", "csr"
+
+
+class _FileOrText(StyledForm):
+    """A file, or its content pasted."""
+
+    @staticmethod
+    def octets(text: str, file: Any) -> bytes:
+        return bytes(file.read(MAX_FILE_BYTES)) if file else text.encode()
+
+
+def _pem_field(label: str, what: str, **more: Any) -> forms.CharField:
+    attributes = {"rows": 6, "class": "c-mono", "spellcheck": "false", "placeholder": f"-----BEGIN {what}-----"}
+    return forms.CharField(
+        label=label, required=False, max_length=MAX_FILE_BYTES, widget=forms.Textarea(attrs=attributes), **more
+    )
+
+
+class RequestForm(_FileOrText):
+    source = forms.ChoiceField(
+        label="The key",
+        choices=[
+            (MADE_HERE, "Make the key here: the kit then holds everything"),
+            (CSR, "The gateway has its own key: I have a CSR"),
+        ],
+        widget=forms.RadioSelect,
+        initial=MADE_HERE,
+    )
+    key_type = forms.ChoiceField(label="Key type", choices=[(each, each) for each in KEY_TYPES], required=False)
+    csr = _pem_field("CSR", "CERTIFICATE REQUEST")
+    csr_file = forms.FileField(label="Or the CSR's file", required=False)
+    lifetime_days = forms.TypedChoiceField(
+        label="Lifetime",
+        coerce=int,
+        choices=LIFETIMES,
+        help_text="With 90 days, renewal is by hand until rotation over the air exists.",
+    )
+    idempotency_key = forms.CharField(widget=forms.HiddenInput, max_length=80)
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("source") == CSR and not (data.get("csr") or data.get("csr_file")):
+            self.add_error("csr", "Paste the CSR, or choose its file.")
+        return data
+
+    def wish(self) -> dict[str, Any]:
+        """What `request_certificate` takes."""
+        data = self.cleaned_data
+        common = {"lifetime_days": data["lifetime_days"], "idempotency_key": data["idempotency_key"]}
+        if data["source"] == CSR:
+            return {**common, "csr": self.octets(data["csr"], data["csr_file"])}
+        return {**common, "key_type": data["key_type"] or KEY_TYPES[0]}
+
+
+class RecordForm(_FileOrText):
+    leaf = _pem_field("Certificate", "CERTIFICATE", help_text="The gateway's own, signed by your authority.")
+    file = forms.FileField(label="Or its file", required=False)
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if not (data.get("leaf") or data.get("file")):
+            self.add_error("leaf", "Paste the certificate, or choose its file.")
+        return data
+
+    def content(self) -> bytes:
+        return self.octets(self.cleaned_data["leaf"], self.cleaned_data["file"])
+
+
+class DecisionForm(StyledForm):
+    """Approve or refuse; alone, with a reason and the password."""
+
+    decision = forms.ChoiceField(choices=[("approve", "Approve"), ("refuse", "Refuse")])
+    sha256 = forms.CharField(widget=forms.HiddenInput, max_length=64)
+    reason = forms.CharField(
+        label="Reason", required=False, max_length=1000, widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="Needed to refuse: the vendor gets it by mail.",
+    )  # fmt: skip
+    password = forms.CharField(
+        label="Your password",
+        required=False,
+        strip=False,
+        max_length=200,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        help_text="You are the only operator and asked for this yourself, so it is decided single-handed.",
+    )
+
+
+class RevokeForm(StyledForm):
+    reason = forms.ChoiceField(label="Reason", choices=Signing.Reason.choices)
+
+
+class PolicyForm(StyledForm):
+    authority = forms.ModelChoiceField(
+        Authority.objects.none(), label="Issuing authority", required=False, empty_label="None: nothing is issued"
+    )
+    automatic = forms.BooleanField(label="Approve requests as they come", required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        usable = Authority.objects.usable_at(clock.now()).order_by("name")
+        self.fields["authority"].queryset = usable  # type: ignore[attr-defined]  # a choice of rows

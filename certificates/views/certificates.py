@@ -1,0 +1,182 @@
+"""Certificates: lists, what they are, and handing them over."""
+
+from collections.abc import Callable
+from ssl import DER_cert_to_PEM_cert
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts import reauthentication
+from accounts.access import SignedInRequest, allowed
+from accounts.models import Deployment, User
+from audit.models import Record
+from certificates import filters, services
+from certificates.drawing import draw_history, draw_path
+from certificates.forms import RecordForm, RevokeForm
+from certificates.models import Certificate
+from certificates.views.requests import filters_in_use
+from core import clock, csv, keyset
+from core.forms import attempt
+from core.pages import page
+from gateways.models import Gateway
+
+COLUMNS = ("EUI", "Gateway", "Vendor", "Authority", "Serial", "Valid from", "Ends", "State", "Origin")
+
+
+@require_GET
+@allowed("read")
+def list_certificates(request: SignedInRequest) -> HttpResponse:
+    chosen, rows = filters.certificates(request.GET, request=request)
+    listed = rows.listed(clock.now())
+    shown = keyset.paginate(listed, request.GET, sorts=filters.CERTIFICATE_SORTS, default="ends")
+    names = ("state", "vendor", "authority", "origin", "ends_after", "ends_before")
+    context = {"filter": chosen, "page": shown, "filters": filters_in_use(request.GET, *names)}
+    return page(request, "certificates/list.html", context, fragment="certificates/_list.html")
+
+
+@require_GET
+@allowed("read")
+def export(request: SignedInRequest) -> StreamingHttpResponse:
+    """Exactly the rows of the list, in its order."""
+    _, rows = filters.certificates(request.GET, request=request)
+    ordered = keyset.sorted_as(rows.listed(clock.now()), request.GET, sorts=filters.CERTIFICATE_SORTS, default="ends")
+    return csv.attachment("certificates.csv", COLUMNS, (_csv_row(each) for each in ordered.iterator(2000)))
+
+
+def _csv_row(certificate: Certificate) -> tuple[str, ...]:
+    return (
+        certificate.gateway.eui,
+        certificate.gateway.name,
+        certificate.vendor.name,
+        certificate.authority.name,
+        certificate.serial,
+        certificate.not_before.isoformat(),
+        certificate.not_after.isoformat(),
+        certificate.standing.label,
+        certificate.get_origin_display(),
+    )
+
+
+@require_GET
+@allowed("read")
+def of_gateway(request: SignedInRequest, pk: int) -> HttpResponse:
+    """A gateway's certificates over time: a part of the gateway's page."""
+    gateway = get_object_or_404(Gateway.objects.visible_to(request.user), pk=pk)
+    related = ("gateway", "authority")
+    own = Certificate.objects.filter(gateway=gateway).with_successor(clock.now()).select_related(*related)
+    shown = list(own.defer("der", "authority__der").order_by("-not_after")[:12])
+    context = {"gateway": gateway, "certificates": shown, "axis": draw_history(shown) if shown else None}
+    return page(request, "certificates/_of_gateway.html", context)
+
+
+def _certificate(user: User, pk: int) -> Certificate:
+    related = ("gateway", "vendor", "authority", "key", "request", "revoked_by")
+    visible = Certificate.objects.visible_to(user).with_successor(clock.now()).select_related(*related)
+    return get_object_or_404(visible, pk=pk)
+
+
+@require_GET
+@allowed("read")
+def detail(request: SignedInRequest, pk: int) -> HttpResponse:
+    certificate = _certificate(request.user, pk)
+    deployment = Deployment.objects.first()
+    context = {
+        "certificate": certificate,
+        "axis": draw_path(certificate),
+        "may_handle": request.user.is_operator or request.user.vendor_id == certificate.vendor_id,
+        "can_make_kit": bool(deployment and deployment.cups_uri and deployment.cups_trust),
+        "records": Record.objects.about("certificate", certificate.pk)[:12],
+    }
+    return page(request, "certificates/detail.html", context)
+
+
+@require_GET
+@allowed("read")
+def download(request: SignedInRequest, pk: int, form: str) -> HttpResponse:
+    """The leaf as PEM or DER, or the chain: public things."""
+    certificate = _certificate(request.user, pk)
+    chain = [bytes(certificate.der), *(bytes(each.der) for each in certificate.authority.chain())]
+    bodies = {
+        "leaf.der": chain[0],
+        "leaf.pem": DER_cert_to_PEM_cert(chain[0]).encode(),
+        "chain.pem": "".join(map(DER_cert_to_PEM_cert, chain)).encode(),
+    }
+    if form not in bodies:
+        raise Http404
+    kind = "application/pkix-cert" if form.endswith("der") else "application/x-pem-file"
+    return _file(bodies[form], f"{certificate.gateway.eui}-{form}", kind)
+
+
+def _file(body: bytes, name: str, kind: str) -> HttpResponse:
+    disposition = f'attachment; filename="{name}"'
+    return HttpResponse(body, content_type=kind, headers={"Content-Disposition": disposition})
+
+
+@require_POST
+@never_cache
+@allowed("hand_in")
+def kit(request: SignedInRequest, pk: int) -> HttpResponse:
+    certificate = _certificate(request.user, pk)
+    make = lambda: services.station_kit(certificate, actor=request.user)  # noqa: E731  handed on as it is
+    return _hand_over(request, certificate, make, f"{certificate.gateway.eui}-kit.zip", "application/zip")
+
+
+@require_POST
+@never_cache
+@allowed("hand_in")
+def key(request: SignedInRequest, pk: int) -> HttpResponse:
+    certificate = _certificate(request.user, pk)
+    make = lambda: services.private_key_pem(certificate, actor=request.user)  # noqa: E731  handed on as it is
+    return _hand_over(request, certificate, make, f"{certificate.gateway.eui}-key.pem", "application/x-pem-file")
+
+
+def _hand_over(
+    request: SignedInRequest, certificate: Certificate, make: Callable[[], bytes], name: str, kind: str
+) -> HttpResponse:
+    """A private key only to somebody whose password was given within the last 15 minutes."""
+    if certificate.has_sealed_key and not reauthentication.recently(request):
+        back = reverse("certificates:detail", args=[certificate.pk])
+        return redirect(f"{reverse('accounts:reauthenticate')}?{urlencode({'next': back})}")
+    return _file(make(), name, kind)
+
+
+@require_POST
+@allowed("hand_in")
+def receipt(request: SignedInRequest, pk: int) -> HttpResponse:
+    services.confirm_receipt(_certificate(request.user, pk), actor=request.user)
+    messages.success(request, "Confirmed: the private key is destroyed here. Only the gateway has it now.")
+    return redirect("certificates:detail", pk)
+
+
+@require_http_methods(["GET", "POST"])
+@allowed("hand_in")
+def record(request: SignedInRequest, pk: int) -> HttpResponse:
+    gateway = get_object_or_404(Gateway.objects.visible_to(request.user).select_related("vendor"), pk=pk)
+    form = RecordForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid():
+        content = form.content()
+        certificate = attempt(form, lambda: services.record_leaf(request.user, gateway, content))
+        if certificate:
+            messages.success(request, "Recorded: its end is watched from now on.")
+            return redirect("certificates:detail", certificate.pk)
+    return page(request, "certificates/record.html", {"form": form, "gateway": gateway})
+
+
+@require_http_methods(["GET", "POST"])
+@allowed("hand_in")
+def revoke(request: SignedInRequest, pk: int) -> HttpResponse:
+    """First who honours it, then the act."""
+    certificate = _certificate(request.user, pk)
+    form = RevokeForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        reason = form.cleaned_data["reason"]
+        revoked = attempt(form, lambda: services.revoke(certificate, actor=request.user, reason=reason))
+        if revoked:
+            messages.success(request, "Revoked in our records.")
+            return redirect("certificates:detail", pk)
+    return page(request, "certificates/revoke.html", {"form": form, "certificate": certificate})

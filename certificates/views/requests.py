@@ -1,0 +1,138 @@
+"""Asking for certificates, and deciding."""
+
+import uuid
+
+from django.contrib import messages
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.access import SignedInRequest, allowed
+from accounts.models import Deployment, User
+from audit.models import Record
+from certificates import filters, services, tasks
+from certificates.forms import DecisionForm, RequestForm, RevokeForm
+from certificates.models import Request
+from certificates.services.policy import policy_of
+from core import keyset
+from core.bell import ring
+from core.errors import Refused
+from core.forms import attempt
+from core.pages import page
+from gateways.models import Gateway
+from outbox.tasks import send_due
+
+POLL_DONE = 286  # htmx stops polling
+
+
+@require_GET
+@allowed("read")
+def list_requests(request: SignedInRequest) -> HttpResponse:
+    chosen, rows = filters.requests(request.GET, request=request)
+    shown = keyset.paginate(rows.listed(), request.GET, sorts=filters.REQUEST_SORTS, default="-made")
+    context = {"filter": chosen, "page": shown, "filters": filters_in_use(request.GET, "state", "vendor")}
+    return page(request, "certificates/requests.html", context, fragment="certificates/_requests.html")
+
+
+def filters_in_use(query: QueryDict, *names: str) -> int:
+    return sum(1 for name in names if query.get(name))
+
+
+@require_http_methods(["GET", "POST"])
+@allowed("hand_in")
+def new(request: SignedInRequest, pk: int) -> HttpResponse:
+    gateway = get_object_or_404(Gateway.objects.visible_to(request.user).select_related("vendor"), pk=pk)
+    form = RequestForm(request.POST or None, request.FILES or None, initial=_proposed())
+    if request.method == "POST" and form.is_valid():
+        made = attempt(form, lambda: services.request_certificate(request.user, gateway, **form.wish()))
+        if made:
+            ring(tasks.issue, made.pk)
+            return redirect("certificates:request", made.pk)
+    context = {"form": form, "gateway": gateway, "policy": policy_of(gateway.vendor)}
+    return page(request, "certificates/new.html", context)
+
+
+def _proposed() -> dict[str, object]:
+    """A key for this showing of the form: sent twice, it is one request."""
+    deployment = Deployment.objects.first()
+    days = deployment.default_lifetime_days if deployment else 365
+    return {"idempotency_key": uuid.uuid4().hex, "lifetime_days": days}
+
+
+@require_GET
+@allowed("read")
+def detail(request: SignedInRequest, pk: int) -> HttpResponse:
+    return _detail(request, _request(request.user, pk))
+
+
+def _request(user: User, pk: int) -> Request:
+    related = ("gateway", "vendor", "authority", "requested_by", "decided_by", "signing")
+    return get_object_or_404(Request.objects.visible_to(user).select_related(*related), pk=pk)
+
+
+def _detail(request: SignedInRequest, wish: Request, form: DecisionForm | None = None) -> HttpResponse:
+    context = {
+        "wish": wish,
+        "form": form or DecisionForm(initial={"sha256": wish.content_sha256}),
+        "is_own": wish.requested_by_id == request.user.pk,
+        "others": User.objects.active_operators().exclude(pk=wish.requested_by_id),
+        "revoke_form": RevokeForm(),
+        "records": Record.objects.about("request", wish.pk)[:12],
+    }
+    return page(request, "certificates/request.html", context)
+
+
+@require_GET
+@allowed("read")
+def progress(request: SignedInRequest, pk: int) -> HttpResponse:
+    """How far it is; when it is over, the page reloads itself once."""
+    wish = _request(request.user, pk)
+    response = page(
+        request, "certificates/_progress.html", {"wish": wish}, status=POLL_DONE if wish.is_settled else 200
+    )
+    if wish.is_settled:
+        response["HX-Refresh"] = "true"
+    return response
+
+
+@require_POST
+@allowed("operate")
+@sensitive_post_parameters("password")
+def decide(request: SignedInRequest, pk: int) -> HttpResponse:
+    wish = _request(request.user, pk)
+    form = DecisionForm(request.POST)
+    if not form.is_valid() or attempt(form, lambda: _decide(wish, request.user, form)) is None:
+        return _detail(request, wish, form)
+    ring(tasks.issue, wish.pk)
+    ring(send_due)
+    return redirect("certificates:request", wish.pk)
+
+
+def _decide(wish: Request, actor: User, form: DecisionForm) -> Request:
+    data = form.cleaned_data
+    if data["decision"] == "refuse":
+        return services.refuse_request(wish, actor=actor, reason=data["reason"])
+    return services.approve_request(
+        wish, actor=actor, expected_sha256=data["sha256"], password=data["password"], reason=data["reason"]
+    )
+
+
+@require_POST
+@allowed("operate")
+def retry(request: SignedInRequest, pk: int) -> HttpResponse:
+    wish = services.retry_request(_request(request.user, pk), actor=request.user)
+    ring(tasks.issue, wish.pk)
+    return redirect("certificates:request", wish.pk)
+
+
+@require_POST
+@allowed("operate")
+def revoke(request: SignedInRequest, pk: int) -> HttpResponse:
+    """Revoke by serial what may exist."""
+    form = RevokeForm(request.POST)
+    if not form.is_valid():
+        raise Refused("reason-needed", "Choose a reason from the list.")
+    wish = services.revoke_request(_request(request.user, pk), actor=request.user, reason=form.cleaned_data["reason"])
+    messages.success(request, f"Serial {wish.serial} is revoked.")
+    return redirect("certificates:request", wish.pk)
