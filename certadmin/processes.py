@@ -26,7 +26,7 @@ def _web(host: str, port: int, processes: int) -> list[str]:
 
 
 def _celery(name: str, *options: str) -> list[str]:
-    return [PYTHON, "-m", "celery", "--app=certadmin", "--quiet", name, f"--loglevel={settings.LOG_LEVEL}", *options]
+    return [PYTHON, "-m", "celery", "--app=certadmin", "--quiet", name, *options]
 
 
 def redis(socket: Path) -> list[str]:

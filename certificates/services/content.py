@@ -20,5 +20,5 @@ def content_sha256(request: Request) -> str:
     return _sha256(json.dumps(values, sort_keys=True, separators=(",", ":")).encode())
 
 
-def _sha256(content: bytes) -> str:
+def _sha256(content: bytes | memoryview) -> str:
     return hashlib.sha256(bytes(content)).hexdigest()

@@ -16,7 +16,7 @@ from pki.errors import PkiError
 
 
 def station_kit(certificate: Certificate, *, actor: User) -> bytes:
-    """The files that a Basics Station reads, as a zip; with the private key where it was made here and is still there."""
+    """The files that a Basics Station reads, as a zip; with the private key where it is still sealed here."""
     deployment = Deployment.objects.first()
     if deployment is None or not (deployment.cups_uri and deployment.cups_trust):
         raise Refused("kit-not-configured", "A kit needs the CUPS address and trust of the settings page.")

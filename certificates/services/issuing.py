@@ -2,6 +2,7 @@
 interruption finds what was done and makes the same bytes; only who holds the lease may finish (G1, G3, G4)."""
 
 import logging
+from collections.abc import Mapping
 from datetime import timedelta
 
 from django.conf import settings
@@ -159,7 +160,7 @@ def _tell(request: Request, certificate: Certificate) -> None:
         mails.tell_vendor(request, template="request_issued")
 
 
-def _update(request: Request, owner: str, state: str, values: dict[str, object]) -> None:
+def _update(request: Request, owner: str, state: str, values: Mapping[str, object]) -> None:
     """Change the row while it is ours and in `state`; else another took over."""
     if not Request.objects.held_by(owner).filter(pk=request.pk, state=state).update(**values):
         raise LeaseLost

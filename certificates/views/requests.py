@@ -76,7 +76,7 @@ def _detail(request: SignedInRequest, wish: Request, form: DecisionForm | None =
         "wish": wish,
         "form": form or DecisionForm(initial={"sha256": wish.content_sha256}),
         "is_own": wish.requested_by_id == request.user.pk,
-        "others": User.objects.active_operators().exclude(pk=wish.requested_by_id),
+        "others": User.objects.active_operators().exclude(pk=wish.requested_by_id or 0),
         "revoke_form": RevokeForm(),
         "records": Record.objects.about("request", wish.pk)[:12],
     }
