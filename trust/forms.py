@@ -11,6 +11,12 @@ from core.uploads import MAX_FILE_BYTES
 from trust.models import Store
 
 
+class ConditionalField(forms.CharField):
+    """Needed or not by what else was filled in, so that nobody calls it optional."""
+
+    is_conditional = True
+
+
 class PublishForm(StyledForm):
     """`seen` is the seal of the draft that the person looked at."""
 
@@ -39,8 +45,8 @@ class TypedForm(StyledForm):
 class ConnectForm(StyledForm):
     name = forms.CharField(max_length=80, help_text="What people call it, such as the cluster that reads it.")
     kind = forms.ChoiceField(choices=Store.Kind.choices, widget=forms.RadioSelect, initial=Store.Kind.DIRECTORY)
-    directory = forms.CharField(required=False, max_length=400)
-    bucket = forms.CharField(required=False, max_length=100)
+    directory = ConditionalField(required=False, max_length=400)
+    bucket = ConditionalField(required=False, max_length=100)
     folder = forms.CharField(label="Prefix", required=False, max_length=200, help_text="A folder in the bucket.")
     endpoint = forms.URLField(
         required=False, max_length=200, assume_scheme="https", help_text="Empty for Amazon S3 itself."
@@ -67,7 +73,7 @@ class ConnectForm(StyledForm):
 class PreflightForm(StyledForm):
     PUBLISHED, DRAFT = "published", "draft"
 
-    leaf = forms.CharField(
+    leaf = ConditionalField(
         label="Certificate, chain or EUI",
         required=False,
         max_length=MAX_FILE_BYTES,

@@ -50,7 +50,14 @@ class Rule:
 
 
 def headline(verdict: Verdict) -> str:
-    return _HEADLINES.get(verdict.rule, "Refused")
+    return _HEADLINES.get(verdict.rule, "Refused") + (", with a warning" if tone(verdict) == "warn" else "")
+
+
+def tone(verdict: Verdict) -> str:
+    """Good, warn or bad. That a release is not live yet is no fault of the gateway."""
+    if not verdict.accepted:
+        return "bad"
+    return "warn" if any(each.code != "not_live" for each in verdict.warnings) else "good"
 
 
 def go_through(verdict: Verdict) -> list[Rule]:

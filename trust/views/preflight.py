@@ -13,7 +13,7 @@ from core.pages import page
 from gateways.models import Gateway
 from trust.forms import PreflightForm
 from trust.services import verdicts
-from trust.services.explaining import go_through, headline
+from trust.services.explaining import go_through, headline, tone
 from trust.services.groups import common
 from trust.services.releases import newest_release, published_release
 
@@ -38,7 +38,7 @@ def of_gateway(request: SignedInRequest, pk: int) -> HttpResponse:
     if Certificate.objects.filter(gateway=gateway).exists():
         against = verdicts.published(common())
         verdict = verdicts.judge(verdicts.of_gateway(gateway), against)
-        context |= {"verdict": verdict, "headline": headline(verdict), "against": against}
+        context |= {"verdict": verdict, "headline": headline(verdict), "tone": tone(verdict), "against": against}
     return page(request, "trust/_gateway_preflight.html", context)
 
 
@@ -56,6 +56,7 @@ def _answer(request: SignedInRequest, form: PreflightForm) -> dict[str, Any]:
         "against": against,
         "verdict": verdict,
         "headline": headline(verdict),
+        "tone": tone(verdict),
         "rules": go_through(verdict),
         "at": form.cleaned_data["at"],
         "authority": verdicts.authority_of(verdict, viewer=request.user),
