@@ -48,7 +48,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
 
 
 def _frame(request: HttpRequest) -> dict[str, Any]:
-    user = request.user
+    user = getattr(request, "user", None)  # a request that was refused early has none
     context: dict[str, Any] = {"deployment": Deployment.objects.first()}
     if isinstance(user, User):
         counters = {
