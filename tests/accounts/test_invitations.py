@@ -114,9 +114,7 @@ def test_looking_at_the_link_does_not_use_it_up(operator: User, vendor: Vendor) 
         ({"name": ""}, "name"),
     ],
 )
-def test_a_mistake_leaves_the_link_working(
-    change: dict[str, str], field: str, operator: User, vendor: Vendor
-) -> None:
+def test_a_mistake_leaves_the_link_working(change: dict[str, str], field: str, operator: User, vendor: Vendor) -> None:
     path = invite(operator, vendor)
     assert field in Client().post(path, {**ACCOUNT, **change}).context["form"].errors
     assert Client().get(path).status_code == 200
@@ -146,9 +144,7 @@ def test_two_at_once_make_one_account(operator: User, vendor: Vendor) -> None:
     assert User.objects.filter(role=Role.VENDOR).count() == 1
 
 
-def test_a_new_operator_is_told_to_every_operator(
-    operator: User, second_operator: User, client_of: SignIn
-) -> None:
+def test_a_new_operator_is_told_to_every_operator(operator: User, second_operator: User, client_of: SignIn) -> None:
     """Row 16. Fails without the loop at the end of `_mail` in accounts/services/invitations.py."""
     client_of(operator).post("/settings/invite/", {"email": "new@fjordnet.example", "role": "operator"})
     for address in (operator.email, second_operator.email):

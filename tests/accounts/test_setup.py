@@ -1,6 +1,7 @@
 """The first operator."""
 
 import threading
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,6 +13,7 @@ from pytest_django import Settings
 from accounts.models import Deployment, SetupLink, User
 from accounts.services import setup
 from audit.models import Record
+from core import clock
 from core.errors import Refused
 from tests.pki import makers
 
@@ -95,7 +97,7 @@ def test_a_mistake_stands_beside_its_field_and_the_link_stays(change: dict[str, 
 
 
 def test_the_trust_certificate_may_come_as_a_file() -> None:
-    pem = makers.pem(makers.root("Fjordnet Server CA"))
+    pem = makers.to_pem(makers.make_root("Fjordnet Server CA", not_after=clock.now() + timedelta(days=365)).der)
     file = SimpleUploadedFile("server.pem", pem)
     Client().post(path_of(setup.setup_link()), {**FORM, "cups_trust_file": file})
     assert Deployment.objects.get().cups_trust.encode().strip() == pem.strip()
