@@ -1,0 +1,127 @@
+"""One of everything, made by the real services: what tests of all pages look at."""
+
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from accounts.models import Contact, Invitation, Role, User, Vendor
+from accounts.services import invitations, vendors
+from alerts.models import Notice
+from cas.models import Authority
+from cas.services.operate import Plan, create_issuing, create_root
+from certificates.models import Certificate, Request
+from certificates.services import issue, request_certificate, set_policy
+from core import clock
+from core.errors import Refused
+from gateways.models import Dispute, Gateway
+from gateways.services import register
+from outbox.models import Message
+from pki.facts import read_certificate
+from trust.models import Release, Store
+from trust.services import groups, publication, releases, stores
+
+EUI = "58A0CBFFFE8011D4"
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The rows, by the names that tests ask for."""
+
+    vendor: Vendor
+    person: User
+    contact: Contact
+    invitation: Invitation
+    authority: Authority
+    issuing: Authority
+    gateway: Gateway
+    dispute: Dispute
+    request: Request
+    waiting: Request
+    certificate: Certificate
+    release: Release
+    store: Store
+    notice: Notice
+    message: Message
+
+
+def make_world(
+    operator: User, vendor: Vendor, person: User, other: User, *, folder: Path, authority_der: bytes
+) -> World:
+    """Must run outside of a transaction: signatures are recorded before they are made."""
+    invitation = invitations.invite(operator, email="new@kestrel.example", role=Role.VENDOR, vendor=vendor)
+    contact = vendors.add_contact(operator, vendor, name="Desk", email="desk@kestrel.example")
+    root = create_root(operator, Plan("Fjordnet Root", "Fjordnet", "P-256", 20, 1))
+    issuing = create_issuing(operator, root, Plan("Fjordnet Issuing", "Fjordnet", "P-256", 10, 0))
+    store, release = _published(operator, issuing, folder)
+    gateway = register(operator, vendor, EUI, "Kvitfjell mast")
+    request, certificate = _issued(operator, vendor, issuing, gateway)
+    waiting = request_certificate(
+        person, register(operator, vendor, "58A0CBFFFE8011D5"), lifetime_days=365, idempotency_key="w", key_type="P-256"
+    )
+    return World(
+        vendor=vendor,
+        person=person,
+        contact=contact,
+        invitation=invitation,
+        authority=_uploaded(vendor, person, authority_der),
+        issuing=issuing,
+        gateway=gateway,
+        dispute=_dispute(other, gateway),
+        request=request,
+        waiting=waiting,
+        certificate=certificate,
+        release=release,
+        store=store,
+        notice=_notice(certificate),
+        message=Message.objects.order_by("pk")[0],
+    )
+
+
+def _published(operator: User, issuing: Authority, folder: Path) -> tuple[Store, Release]:
+    store = stores.connect_store(operator, Store(name="main", kind=Store.Kind.DIRECTORY, directory=str(folder)))
+    groups.add_to_group(operator, groups.common(), issuing)
+    release = releases.publish_release(operator, groups.common(), "first")
+    for each in release.publications.all():
+        publication.publish(each.pk)
+    return store, release
+
+
+def _issued(operator: User, vendor: Vendor, issuing: Authority, gateway: Gateway) -> tuple[Request, Certificate]:
+    set_policy(vendor, actor=operator, authority=issuing, automatic=True)
+    request = request_certificate(operator, gateway, lifetime_days=365, idempotency_key="i", key_type="P-256")
+    certificate = issue(request.pk)
+    if certificate is None:
+        raise AssertionError(Request.objects.get(pk=request.pk).failure)
+    set_policy(vendor, actor=operator, authority=issuing, automatic=False)
+    return request, certificate
+
+
+def _uploaded(vendor: Vendor, person: User, der: bytes) -> Authority:
+    authority = Authority.from_facts(
+        read_certificate(der), origin=Authority.Origin.UPLOADED, vendor=vendor, submitted_by=person
+    )
+    authority.save()
+    return authority
+
+
+def _dispute(other: User, gateway: Gateway) -> Dispute:
+    if other.vendor is None:
+        raise AssertionError("a vendor's person claims")
+    try:
+        register(other, other.vendor, gateway.eui)
+    except Refused:
+        return Dispute.objects.get()
+    raise AssertionError("the claim was not refused")
+
+
+def _notice(certificate: Certificate) -> Notice:
+    return Notice.objects.create(
+        subject_kind="certificate",
+        subject_id=certificate.pk,
+        threshold="90",
+        subject_name=certificate.gateway.eui,
+        vendor_id=certificate.vendor_id,
+        not_after=certificate.not_after,
+        crossed_at=clock.now(),
+        run=uuid.uuid4(),
+    )
