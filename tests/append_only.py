@@ -46,3 +46,29 @@ def let_flush_empty_them() -> None:
             flush(self)
 
     case._fixture_teardown = teardown
+
+
+NO_ROOM = {
+    "sqlite": ["CREATE TRIGGER no_room BEFORE INSERT ON audit_record BEGIN INSERT INTO no_room VALUES (1); END"],
+    "postgresql": [
+        "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no room'; END $$",
+        "CREATE TRIGGER no_room BEFORE INSERT ON audit_record FOR EACH ROW EXECUTE FUNCTION no_room()",
+    ],
+}
+ROOM = {"sqlite": ["DROP TRIGGER no_room"], "postgresql": ["DROP FUNCTION no_room() CASCADE"]}
+
+
+@contextmanager
+def no_record_can_be_written() -> Iterator[None]:
+    """Let the database fail at every new record: the fault between an act and the record of it."""
+    _run(NO_ROOM[connection.vendor])
+    try:
+        yield
+    finally:
+        _run(ROOM[connection.vendor])
+
+
+def _run(statements: list[str]) -> None:
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)

@@ -34,11 +34,7 @@ def test_the_database_refuses_to_change_or_remove_what_was_recorded(statement: s
 
 
 def test_the_act_of_a_transaction_that_fails_is_not_recorded(vendor: Vendor) -> None:
-    """G10: each act's record commits with the act.
-
-    Fails where `record` writes through another connection or after the transaction: without
-    `Record.objects.create` running inside the caller's own transaction.
-    """
+    """The other half of G10, that no act goes unrecorded, is tests/accounts/test_acts_and_records.py."""
     with contextlib.suppress(RuntimeError), transaction.atomic():
         some_acts(vendor)
         raise RuntimeError
