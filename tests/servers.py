@@ -1,4 +1,4 @@
-"""Real servers for the tests: each is a context manager, listens on 127.0.0.1 or a socket, and leaves nothing behind."""
+"""Real servers for the tests: context managers that listen on 127.0.0.1 or a socket and leave nothing behind."""
 
 import contextlib
 import os

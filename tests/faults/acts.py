@@ -20,7 +20,7 @@ from core.bell import ring  # noqa: E402
 from gateways.models import Gateway  # noqa: E402
 from gateways.services import register  # noqa: E402
 from trust.models import Group, Release  # noqa: E402
-from trust.services import releases  # noqa: E402
+from trust.services import groups, releases  # noqa: E402
 
 
 def world() -> dict[str, Any]:
@@ -65,11 +65,17 @@ def publish(authority: str) -> dict[str, Any]:
     from trust import tasks as trust_tasks  # noqa: PLC0415
 
     operator, group = User.objects.get(), Group.objects.get(name="common")
-    releases.add_to_group(operator, group, Authority.objects.get(pk=authority))
+    groups.add_to_group(operator, group, Authority.objects.get(pk=authority))
     release = releases.publish_release(operator, group, note="from the test")
     for publication in release.publications.all():
         ring(trust_tasks.publish, publication.pk)
     return {"number": release.number, "publications": release.publications.count()}
+
+
+def sweep_once() -> int:
+    """What the schedule does, here and now."""
+    tasks.sweep()
+    return Request.objects.count()
 
 
 def published() -> list[str]:
@@ -91,5 +97,5 @@ def export(folder: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    act = {act.__name__: act for act in (world, request, again, publish, published, export)}[sys.argv[1]]
+    act = {act.__name__: act for act in (world, request, again, publish, published, export, sweep_once)}[sys.argv[1]]
     print(json.dumps(act(*sys.argv[2:])))  # noqa: T201  the answer

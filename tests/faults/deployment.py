@@ -15,7 +15,6 @@ from typing import Any
 
 import psycopg
 
-from tests import servers
 from tests.servers import ROOT, Postgres, Redis, children_of, runs
 
 KEK = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
@@ -135,14 +134,3 @@ def deployment(postgres: Postgres, redis: Redis, extra: Mapping[str, str] | None
             yield made
         finally:
             made.stop()
-
-
-def both() -> contextlib.AbstractContextManager[tuple[Postgres, Redis]]:
-    """PostgreSQL and Redis for a session."""
-
-    @contextlib.contextmanager
-    def start() -> Iterator[tuple[Postgres, Redis]]:
-        with servers.postgres() as postgres, servers.redis() as redis:
-            yield postgres, redis
-
-    return start()

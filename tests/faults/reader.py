@@ -60,7 +60,8 @@ def _openssl_agrees(deployment: Deployment) -> None:
             )  # fmt: skip
             assert done.returncode == 0, done.stderr
             tbs = subprocess.run(
-                ["openssl", "asn1parse", "-inform", "DER", "-in", file, "-strparse", "4", "-noout", "-out", f"{file}.tbs"],
+                ["openssl", "asn1parse", "-inform", "DER", "-in", file, "-strparse", "4", "-noout",
+                 "-out", f"{file}.tbs"],
                 capture_output=True, check=True,
             )  # fmt: skip
             assert tbs.returncode == 0

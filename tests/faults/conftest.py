@@ -1,0 +1,28 @@
+"""PostgreSQL and Redis for all faults, and a fresh deployment for each."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests import servers
+from tests.faults.deployment import Deployment, deployment
+from tests.servers import Postgres, Redis
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    with servers.postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[Redis]:
+    with servers.redis() as server:
+        yield server
+
+
+@pytest.fixture
+def desk(postgres: Postgres, redis: Redis) -> Iterator[Deployment]:
+    with deployment(postgres, redis) as made:
+        made.act("world")
+        yield made
