@@ -1,6 +1,6 @@
 """Notices: one crossing of one expiry threshold for one subject, and whom it was told."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 
 from django.db import models
@@ -9,6 +9,8 @@ from django.db.models import Exists, F, OuterRef, Q
 from accounts.models import User, Vendor
 from alerts import watched
 from core import clock
+
+PRESSING = timedelta(days=7)
 
 
 class NoticeQuerySet(models.QuerySet["Notice"]):
@@ -34,8 +36,9 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
             | Q(Exists(mattering), subject_kind=Notice.Kind.AUTHORITY)
         )
 
-    def soonest_first(self) -> Self:
-        return self.order_by("not_after", "pk")
+    def pressing_at(self, now: datetime) -> Self:
+        """Of what is open: ended, or within a week of it."""
+        return self.open_at(now).filter(not_after__lte=now + PRESSING)
 
 
 class Notice(models.Model):

@@ -2,13 +2,13 @@
 
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import Exists, OuterRef
 
 from cas.models import Authority, AuthorityQuerySet
 from certificates.models import Certificate, CertificateQuerySet
-from trust.models import Release
-
-COMMON = "common"  # the one trust group there is
+from trust.models import Group
+from trust.services.groups import COMMON
+from trust.services.releases import published_release
 
 
 def authorities() -> AuthorityQuerySet:
@@ -22,11 +22,14 @@ def certificates(now: datetime) -> CertificateQuerySet:
 
 
 def accepted_authorities(now: datetime) -> AuthorityQuerySet:
-    """Authorities whose gateways get in at `now`: unexpired and in the newest release (before the first: approved)."""
-    newest = Release.objects.filter(group__name=COMMON).order_by("-number").values("pk")[:1]
-    member = Release.authorities.through.objects.filter(authority_id=OuterRef("pk"), release_id=Subquery(newest))
-    first_is_to_come = Q(state=Authority.State.APPROVED) & ~Exists(Release.objects.filter(group__name=COMMON))
-    return Authority.objects.valid_at(now).filter(Exists(member) | first_is_to_come)
+    """Authorities whose gateways get in at `now`: unexpired and in the release that network servers read.
+
+    Before the first release that is every approved one: nothing tells them apart yet.
+    """
+    valid = Authority.objects.valid_at(now)
+    group = Group.objects.filter(name=COMMON).first()
+    release = published_release(group) if group else None
+    return valid.filter(releases=release) if release else valid.approved()
 
 
 def _successors(now: datetime) -> CertificateQuerySet:

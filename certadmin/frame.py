@@ -9,8 +9,10 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 
 from accounts.models import Deployment, User
+from alerts.models import Notice
 from cas.models import Authority
 from certificates.models import Request
+from core import clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ MAIN = (
     Entry("trust:preflight", "Preflight", "plane-departure"),
 )
 MORE = (
-    Entry("alerts:list", "Alerts", "bell"),
+    Entry("alerts:list", "Alerts", "bell", counter="alerts"),
     Entry("audit", "Audit", "list-details", "operator auditor"),
     Entry("accounts:settings", "Settings", "settings", "operator auditor"),
     Entry("accounts:account", "Account", "user"),
@@ -54,6 +56,7 @@ def _frame(request: HttpRequest) -> dict[str, Any]:
         counters = {
             "authorities": _waiting(Authority.objects, user),
             "requests": _waiting(Request.objects, user),
+            "alerts": Notice.objects.visible_to(user).pressing_at(clock.now()).count(),
         }
         context["groups"] = [
             [_link(entry, counters, request) for entry in entries if user.role in entry.roles and _known(entry)]

@@ -135,6 +135,11 @@ class CertificateQuerySet(models.QuerySet["Certificate"]):
         )
         return self.annotate(is_superseded=Exists(later))
 
+    def current(self, at: datetime) -> Self:
+        """Neither over nor revoked, and none of the same gateway lasts longer."""
+        alive = self.filter(revoked_at__isnull=True, not_after__gt=at)
+        return alive.with_successor(at).filter(is_superseded=False)
+
     def standing(self, standing: str, at: datetime) -> Self:
         """Those that stand like this at `at`."""
         in_force = self.filter(revoked_at__isnull=True, not_after__gt=at).with_successor(at)

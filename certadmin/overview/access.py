@@ -1,23 +1,24 @@
 """Gateways that are off the air, or will be."""
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Count, Exists, F, Min, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
 from django.urls import reverse
 
 from accounts.models import User
-from alerts import watched
 from cas.models import Authority
+from certadmin.overview.forecast import current
 from certadmin.overview.todo import Todo, plural
 from certificates.models import Certificate
 from core.templatetags.ui import day, utc
-from gateways.models import Gateway
+from gateways.models import SOON, Gateway, Standing
 from trust.models import Membership
+from trust.services.groups import COMMON
 
 DAY = timedelta(days=1)
-AUTHORITY_HORIZON = 60 * DAY
+AUTHORITY_HORIZON = SOON  # what the list of gateways calls soon
 CERTIFICATE_HORIZON = 14 * DAY
 URGENT = 14 * DAY
 NEWS = 14 * DAY
@@ -38,7 +39,7 @@ def lost(user: User, now: datetime) -> list[Todo]:
             title=f"{plural(count, 'gateway')} {verb} refused: the certificate has ended",
             text=f"The last one ended {utc(latest)}. A new certificate brings each back.",
             action=f"See the {plural(count, 'gateway')}" if count > 1 else "See the gateway",
-            url=_gateways(state="expired"),
+            url=_gateways(state=Standing.EXPIRED.value),
         )
     ]
 
@@ -47,15 +48,11 @@ def authorities(user: User, now: datetime) -> list[Todo]:
     """Authorities that take gateways off the air when they end."""
     falling = (
         Gateway.objects.visible_to(user)
-        .filter(
-            current_not_after=F("current_authority__not_after"),
-            current_not_after__gt=now,
-            current_not_after__lte=now + AUTHORITY_HORIZON,
-        )
+        .filter(current_authority__not_after__lte=now + AUTHORITY_HORIZON, current_not_after__gt=now)
         .order_by()
-        .values_list("current_authority", "current_authority__name", "current_not_after")
+        .values_list("current_authority", "current_authority__name", "current_authority__not_after")
         .annotate(count=Count("pk"))
-        .order_by("current_not_after")[:AUTHORITIES]
+        .order_by("current_authority__not_after")[:AUTHORITIES]
     )
     return [_falling(pk, name, ends, count, now) for pk, name, ends, count in falling]
 
@@ -68,21 +65,16 @@ def _falling(pk: int | None, name: str, ends: Any, count: int, now: datetime) ->
         title=f"{plural(count, 'gateway')} {verb} access {_in(ends - now)}",
         text=f"{name} ends {utc(ends)}. Only a certificate of another authority keeps them.",
         action=f"See the {plural(count, 'gateway')}" if count > 1 else "See the gateway",
-        url=_gateways(authority=pk),
+        url=_gateways(authority=pk, state=Standing.SOON.value),
     )
 
 
 def certificates(user: User, now: datetime) -> list[Todo]:
-    """Certificates that end within two weeks, nothing following them; those that end with their authority apart."""
-    ending = (
-        watched.certificates(now)
-        .visible_to(user)
-        .filter(not_after__gt=now, not_after__lte=now + CERTIFICATE_HORIZON, not_after__lt=F("authority__not_after"))
-    )
-    found = ending.aggregate(count=Count("pk"), first=Min("not_after"))
+    """Certificates that end within two weeks, nothing following them."""
+    until = datetime.combine(now.date(), time(), now.tzinfo) + CERTIFICATE_HORIZON + DAY
+    found = current(user, now, until=until).aggregate(count=Count("pk"), first=Min("not_after"))
     if not found["count"]:
         return []
-    until = now + CERTIFICATE_HORIZON + DAY
     query = {"ends_after": f"{now:%Y-%m-%d}", "ends_before": f"{until:%Y-%m-%d}", "state": "current"}
     verb = "ends" if found["count"] == 1 else "end"
     return [
@@ -101,7 +93,7 @@ def untrusted(user: User, now: datetime) -> list[Todo]:
     """Approved authorities that no operator put into the trust group, although gateways or a fresh decision wait."""
     if not user.is_operator:
         return []
-    member = Membership.objects.filter(group__name=watched.COMMON, authority=OuterRef("pk"))
+    member = Membership.objects.filter(group__name=COMMON, authority=OuterRef("pk"))
     waiting = (
         Authority.objects.approved()
         .valid_at(now)
@@ -127,7 +119,7 @@ def _untrusted(waiting: list[tuple[int, str, int]]) -> list[Todo]:
             tone="warn" if gateways else "idle",
             icon="shield-x",
             title=f"{name} is not trusted yet" if one else f"{len(waiting)} approved authorities are not trusted yet",
-            text=f"Approved, and not in the group {watched.COMMON}. {consequence}",
+            text=f"Approved, and not in the group {COMMON}. {consequence}",
             action="Look at it" if one else "Look at them",
             url=reverse("cas:detail", args=[pk]) if one else f"{reverse('cas:list')}?state=approved",
         )
@@ -148,7 +140,7 @@ def without_certificate(user: User, now: datetime) -> list[Todo]:
             title=f"{plural(count, 'gateway')} {verb} no certificate yet",
             text="The network server refuses a gateway without one.",
             action="Choose a gateway" if count > 1 else "Open it",
-            url=_gateways(state="none"),
+            url=_gateways(state=Standing.NONE.value),
         )
     ]
 

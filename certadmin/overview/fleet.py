@@ -9,6 +9,7 @@ from django.urls import reverse
 from accounts.models import User, Vendor
 from alerts import watched
 from cas.models import Authority
+from certadmin.overview.forecast import current
 from gateways.models import SOON, Gateway, Standing
 
 MONTH = timedelta(days=30)
@@ -59,7 +60,7 @@ def fleet(user: User, now: datetime) -> Fleet:
         parts=_parts(counts),
         authorities_trusted=accepted.filter(pk__in=Authority.objects.visible_to(user).values("pk")).count(),
         untrusted=untrusted.count(),
-        due=watched.certificates(now).visible_to(user).filter(not_after__gt=now, not_after__lte=now + MONTH).count(),
+        due=current(user, now, until=now + MONTH).count(),
     )
 
 

@@ -6,14 +6,13 @@ from datetime import datetime, time, timedelta
 from functools import cached_property
 from urllib.parse import urlencode
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q
 from django.db.models.functions import TruncWeek
 from django.urls import reverse
 
 from accounts.models import User
-from alerts import watched
 from cas.models import Authority
-from certificates.models import Certificate
+from certificates.models import Certificate, CertificateQuerySet
 
 WEEK = timedelta(days=7)
 WEEKS = 53
@@ -85,7 +84,7 @@ class Forecast:
 def forecast(user: User, now: datetime) -> Forecast:
     """Count what the person may see; three queries, whatever the size of the fleet."""
     start = monday(now)
-    ending = _ending(user, now, until=start + WEEKS * WEEK)
+    ending = current(user, now, until=start + WEEKS * WEEK)
     weeks = _weeks(ending, start)
     largest = max(weeks, key=lambda week: week.total)
     return Forecast(weeks, _authorities(user, now, until=start + WEEKS * WEEK), _mostly(ending, largest))
@@ -97,11 +96,12 @@ def monday(instant: datetime) -> datetime:
     return midnight - timedelta(days=instant.weekday())
 
 
-def _ending(user: User, now: datetime, *, until: datetime) -> QuerySet[Certificate]:
-    return watched.certificates(now).visible_to(user).filter(not_after__gt=now, not_after__lt=until)
+def current(user: User, now: datetime, *, until: datetime) -> CertificateQuerySet:
+    """What the list of certificates calls current: in force, with no longer one of the same gateway."""
+    return Certificate.objects.visible_to(user).current(now).filter(not_after__lt=until)
 
 
-def _weeks(ending: QuerySet[Certificate], start: datetime) -> tuple[Week, ...]:
+def _weeks(ending: CertificateQuerySet, start: datetime) -> tuple[Week, ...]:
     issued = Count("pk", filter=Q(origin=Certificate.Origin.ISSUED))
     weekly = ending.annotate(week=TruncWeek("not_after")).order_by().values("week")
     counted = weekly.annotate(total=Count("pk"), issued=issued).values_list("week", "total", "issued")
@@ -110,7 +110,7 @@ def _weeks(ending: QuerySet[Certificate], start: datetime) -> tuple[Week, ...]:
     return tuple(Week(week, *by_week.get(week, (0, 0))) for week in starts)
 
 
-def _mostly(ending: QuerySet[Certificate], week: Week) -> str:
+def _mostly(ending: CertificateQuerySet, week: Week) -> str:
     if not week.total:
         return ""
     inside = ending.filter(not_after__gte=week.start, not_after__lt=week.end).order_by()

@@ -6,10 +6,10 @@ from django.db.models import OuterRef, Subquery
 from django.urls import reverse
 
 from accounts.models import User
-from alerts import watched
 from cas.models import Authority
 from certadmin.overview.todo import Todo, plural
 from trust.models import Publication, Release, Store
+from trust.services.groups import COMMON
 
 
 def stores(user: User, now: datetime) -> list[Todo]:
@@ -70,8 +70,8 @@ def unpublished(user: User, now: datetime) -> list[Todo]:
     """The trust group is not what the newest release says."""
     if not user.is_operator:
         return []
-    wanted = Authority.objects.valid_at(now).filter(memberships__group__name=watched.COMMON)
-    newest = Release.objects.filter(group__name=watched.COMMON).order_by("-number").first()
+    wanted = Authority.objects.valid_at(now).filter(memberships__group__name=COMMON)
+    newest = Release.objects.filter(group__name=COMMON).order_by("-number").first()
     released = newest.authorities.all() if newest else Authority.objects.none()
     wanted_ids = set(wanted.values_list("pk", flat=True))
     released_ids = set(released.values_list("pk", flat=True))

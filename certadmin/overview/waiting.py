@@ -1,5 +1,6 @@
 """What waits for an operator's decision, and what the deployment lacks."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -20,53 +21,58 @@ SILENCE = timedelta(hours=26)  # the job runs every hour; a day without it is wo
 
 
 def reviews(user: User, now: datetime) -> list[Todo]:
-    count, names, oldest = _by_vendor(Authority.objects.visible_to(user).waiting(), "submitted_at")
-    if not count or not user.is_operator:
+    if not user.is_operator:
         return []
+    found = _by_vendor(Authority.objects.waiting(), "submitted_at")
+    if not found.count:
+        return []
+    since = f"{'The oldest' if found.count > 1 else 'It'} has waited {span_in_words(now - found.oldest)}."
     return [
         Todo(
             tone="idle",
             icon="certificate",
-            title=f"{plural(count, 'authority', 'authorities')} to review",
-            text=f"{listed(names)}. {'The oldest' if count > 1 else 'It'} has waited {span_in_words(now - oldest)}.",
+            title=f"{plural(found.count, 'authority', 'authorities')} to review",
+            text=f"{listed(found.names)}. {since}",
             action="Review",
-            url=_first_or_list(Authority.objects.waiting(), count),
+            url=f"{reverse('cas:list')}?state=submitted"
+            if found.count > 1
+            else reverse("cas:detail", args=[found.first]),
         )
     ]
 
 
-def _first_or_list(waiting: QuerySet[Authority], count: int) -> str:
-    if count == 1:
-        return reverse("cas:detail", args=[waiting.values_list("pk", flat=True)[0]])
-    return f"{reverse('cas:list')}?state=submitted"
-
-
 def requests(user: User, now: datetime) -> list[Todo]:
-    count, names, oldest = _by_vendor(Request.objects.visible_to(user).waiting(), "requested_at")
-    if not count or not user.is_operator:
+    if not user.is_operator:
+        return []
+    found = _by_vendor(Request.objects.waiting(), "requested_at")
+    if not found.count:
         return []
     return [
         Todo(
             tone="idle",
             icon="inbox",
-            title=f"{plural(count, 'request')} to approve",
-            text=f"{listed(names)}. Oldest from {day(oldest)}.",
-            action="Approve requests" if count > 1 else "Look at it",
-            url=f"{reverse('certificates:requests')}?state=requested",
+            title=f"{plural(found.count, 'request')} to approve",
+            text=f"{listed(found.names)}. {'Oldest from' if found.count > 1 else 'Made on'} {day(found.oldest)}.",
+            action="Approve requests" if found.count > 1 else "Look at it",
+            url=_requests(Request.State.REQUESTED)
+            if found.count > 1
+            else reverse("certificates:request", args=[found.first]),
         )
     ]
 
 
 def disputes(user: User, now: datetime) -> list[Todo]:
-    count, names, oldest = _by_vendor(Dispute.objects.open(), "claimed_at", vendor="claimant")
-    if not count or not user.is_operator:
+    if not user.is_operator:
+        return []
+    found = _by_vendor(Dispute.objects.open(), "claimed_at", vendor="claimant")
+    if not found.count:
         return []
     return [
         Todo(
             tone="warn",
             icon="alert-triangle",
-            title=f"{plural(count, 'gateway is', 'gateways are')} claimed twice",
-            text=f"By {listed(names)}, since {day(oldest)}. No certificate is made for them meanwhile.",
+            title=f"{plural(found.count, 'gateway is', 'gateways are')} claimed twice",
+            text=f"By {listed(found.names)}, since {day(found.oldest)}. No certificate is made for them meanwhile.",
             action="Decide",
             url=reverse("gateways:disputes"),
         )
@@ -87,7 +93,7 @@ def may_exist(user: User, now: datetime) -> list[Todo]:
             title=f"{plural(count, 'certificate')} may exist",
             text="Recorded and perhaps signed, never delivered. Finish or revoke by serial.",
             action="Look at them" if count > 1 else "Look at it",
-            url=f"{reverse('certificates:requests')}?{urlencode({'state': 'may-exist'})}",
+            url=_requests(Request.State.MAY_EXIST),
         )
     ]
 
@@ -128,9 +134,29 @@ def kits(user: User, now: datetime) -> list[Todo]:
     ]
 
 
-def _by_vendor(waiting: "QuerySet[Any, Any]", since: str, *, vendor: str = "vendor") -> tuple[int, list[str], Any]:
-    """How many wait, the names of whose they are (most first), and since when the oldest does: one query."""
-    rows = waiting.order_by().values_list(f"{vendor}__name").annotate(count=Count("pk"), oldest=Min(since))
+def _requests(state: str) -> str:
+    return f"{reverse('certificates:requests')}?{urlencode({'state': state})}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    count: int
+    names: list[str]  # of whose they are, most first
+    oldest: Any
+    first: int | None
+
+
+def _by_vendor(waiting: "QuerySet[Any, Any]", since: str, *, vendor: str = "vendor") -> _Waiting:
+    """What waits, by whose it is: one query."""
+    rows = (
+        waiting.order_by()
+        .values_list(f"{vendor}__name")
+        .annotate(count=Count("pk"), oldest=Min(since), first=Min("pk"))
+    )
     found = sorted(rows, key=lambda row: -row[1])
-    names = [name or "Operated here" for name, _, _ in found]
-    return sum(count for _, count, _ in found), names, min((oldest for _, _, oldest in found), default=None)
+    return _Waiting(
+        count=sum(row[1] for row in found),
+        names=[row[0] or "Operated here" for row in found],
+        oldest=min((row[2] for row in found), default=None),
+        first=min((row[3] for row in found), default=None),
+    )
