@@ -34,9 +34,7 @@ def reviews(user: User, now: datetime) -> list[Todo]:
             title=f"{plural(found.count, 'authority', 'authorities')} to review",
             text=f"{listed(found.names)}. {since}",
             action="Review",
-            url=f"{reverse('cas:list')}?state=submitted"
-            if found.count > 1
-            else reverse("cas:detail", args=[found.first]),
+            url=found.url("cas:detail", everything=f"{reverse('cas:list')}?state=submitted"),
         )
     ]
 
@@ -54,9 +52,7 @@ def requests(user: User, now: datetime) -> list[Todo]:
             title=f"{plural(found.count, 'request')} to approve",
             text=f"{listed(found.names)}. {'Oldest from' if found.count > 1 else 'Made on'} {day(found.oldest)}.",
             action="Approve requests" if found.count > 1 else "Look at it",
-            url=_requests(Request.State.REQUESTED)
-            if found.count > 1
-            else reverse("certificates:request", args=[found.first]),
+            url=found.url("certificates:request", everything=_requests(Request.State.REQUESTED)),
         )
     ]
 
@@ -144,6 +140,10 @@ class _Waiting:
     names: list[str]  # of whose they are, most first
     oldest: Any
     first: int | None
+
+    def url(self, name: str, *, everything: str) -> str:
+        """The one thing's own page, or the list of `everything`."""
+        return reverse(name, args=[self.first]) if self.count == 1 else everything
 
 
 def _by_vendor(waiting: "QuerySet[Any, Any]", since: str, *, vendor: str = "vendor") -> _Waiting:

@@ -18,6 +18,7 @@ from certadmin.overview import access, publishing, waiting
 from certadmin.overview.chart import draw, tick_step
 from certadmin.overview.fleet import fleet
 from certadmin.overview.forecast import forecast, monday
+from certadmin.overview.todo import Finder
 from core import clock
 from gateways.models import Dispute
 from tests.alerts.rows import DAY, NOW, YEAR, authority, certificate, gateway, release
@@ -28,8 +29,8 @@ pytestmark = pytest.mark.django_db
 SignIn = Callable[[User], Client]
 
 
-def titles(user: User, *finders: Callable[..., list[object]]) -> list[str]:
-    return [todo.title for finder in finders for todo in finder(user, NOW)]  # type: ignore[attr-defined]
+def titles(user: User, *finders: Finder) -> list[str]:
+    return [todo.title for finder in finders for todo in finder(user, NOW)]
 
 
 def fill(vendor: Vendor, *, gateways: int = 3) -> Authority:
