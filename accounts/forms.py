@@ -23,15 +23,15 @@ def in_words(days: int) -> str:
 LIFETIMES = [(life.days, in_words(life.days)) for life in GATEWAY_CLIENT.lifetimes]
 
 
-def _new_password(label: str) -> forms.CharField:
+def _new_password(label: str, hint: str = "") -> forms.CharField:
     widget = forms.PasswordInput(attrs={"autocomplete": "new-password"})
-    return forms.CharField(label=label, widget=widget, max_length=200, strip=False)
+    return forms.CharField(label=label, help_text=hint, widget=widget, max_length=200, strip=False)
 
 
 class NewPasswordForm(StyledForm):
     """A new password, twice."""
 
-    password = _new_password("Password")
+    password = _new_password("Password", "12 characters or more.")
     again = _new_password("Password again")
 
     def person(self) -> User:
@@ -145,11 +145,11 @@ class ContactForm(StyledForm):
 
 
 class VendorInvitationForm(StyledForm):
-    email = forms.EmailField(label="E-mail")
+    email = forms.EmailField(label="Invite by e-mail")
 
 
 class StaffInvitationForm(StyledForm):
-    email = forms.EmailField(label="E-mail")
+    email = forms.EmailField(label="Invite by e-mail")
     role = forms.ChoiceField(
         label="Role", choices=[(Role.OPERATOR.value, "Operator"), (Role.AUDITOR.value, "Auditor: reads everything")]
     )
