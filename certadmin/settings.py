@@ -127,6 +127,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 ADMIN_EMAIL = environment.text("ADMIN_EMAIL")  # the first operator, where there is none yet
 ADMIN_PASSWORD = environment.text("ADMIN_PASSWORD")
+DEMO_PASSWORD = environment.text("DEMO_PASSWORD")  # of the demonstration's people; else random, printed once
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "overview"
 ACCOUNT_LOGIN_METHODS = {"email"}

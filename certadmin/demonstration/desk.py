@@ -1,0 +1,188 @@
+"""What people do in the demonstration: each act is a call of the service that the page would call, and its bell."""
+
+import re
+from dataclasses import dataclass, field
+
+from accounts.models import Deployment, User, Vendor
+from accounts.services import invitations, setup, vendors
+from alerts.tasks import send_due_notices
+from cas.models import Authority
+from cas.services import intake, operate, review
+from certadmin.demonstration.cast import CUPS_URI, DEPLOYMENT, Company, Person
+from certadmin.demonstration.outside import OutsideAuthority, make_csr, make_leaf
+from certificates import services as certificates
+from certificates.models import Certificate, Request
+from certificates.tasks import destroy_keys, issue
+from core import bell, clock
+from core.errors import Refused
+from gateways import services as gateways
+from gateways.models import Dispute, Gateway
+from outbox.models import Message
+from outbox.tasks import send_due
+from pki.intake import UploadedFile
+from pki.profiles import ONE_YEAR
+from trust.models import Group
+from trust.services import groups, releases, stores
+from trust.tasks import publish
+
+PASTED = "pasted.pem"
+
+
+@dataclass(slots=True)
+class Desk:
+    """Everybody and everything so far, by name."""
+
+    password: str
+    people: dict[str, User] = field(default_factory=dict)
+    vendors: dict[str, Vendor] = field(default_factory=dict)
+    gateways: dict[str, Gateway] = field(default_factory=dict)
+    authorities: dict[str, Authority] = field(default_factory=dict)
+    requests: dict[str, Request] = field(default_factory=dict)
+
+    def person(self, person: Person) -> User:
+        return self.people[person.email]
+
+    # ---- people
+
+    def set_up(self, first: Person, *, cups_trust: str) -> None:
+        """Make the first operator; where the desk has one already, that one invites ours."""
+        link = setup.setup_link()
+        if link is None:
+            self.invite(first, by=User.objects.active_operators()[0])
+            return
+        deployment = Deployment.objects.first() or Deployment()
+        deployment.name, deployment.cups_uri, deployment.cups_trust = DEPLOYMENT, CUPS_URI, cups_trust
+        token = link.rstrip("/").rpartition("/")[2]
+        self.people[first.email] = setup.set_up(
+            token, email=first.email, name=first.name, password=self.password, deployment=deployment
+        )
+
+    def invite(self, person: Person, *, by: User) -> None:
+        """Invite, and let the person follow the link of the mail at once."""
+        vendor = self.vendors[person.vendor] if person.vendor else None
+        invitation = invitations.invite(by, email=person.email, role=person.role, vendor=vendor)
+        bell.ring(send_due)
+        mail = Message.objects.get(key=f"invitation:{invitation.pk}")
+        token = re.search(r"/invitations/([^/\s]+)/", mail.text)
+        if token is None:
+            raise ValueError("the invitation carries no link")
+        self.people[person.email] = invitations.accept(token[1], name=person.name, password=self.password)
+
+    def welcome(self, company: Company, person: Person, *, by: Person) -> None:
+        actor = self.person(by)
+        self.vendors[company.name] = vendors.create_vendor(actor, name=company.name)
+        vendors.add_contact(actor, self.vendors[company.name], name="Operations", email=company.contact)
+        self.invite(person, by=actor)
+
+    # ---- authorities and trust
+
+    def hand_in(self, person: Person, *chain: OutsideAuthority, leaf: bytes = b"") -> None:
+        content = b"".join(each.pem for each in chain) + leaf
+        vendor = self.vendors[person.vendor]
+        handed_in = intake.hand_in(self.person(person), vendor, [UploadedFile(PASTED, content)])
+        for authority in handed_in.authorities:
+            self.authorities[authority.name] = authority
+        bell.ring(send_due)
+
+    def approve(self, name: str, *, by: Person, reason: str = "") -> None:
+        authority = self.authorities[name]
+        review.approve(authority, actor=self.person(by), expected_sha256=authority.sha256, reason=reason)
+        bell.ring(send_due)
+
+    def refuse(self, name: str, *, by: Person, reason: str) -> None:
+        authority = self.authorities[name]
+        review.refuse(authority, actor=self.person(by), expected_sha256=authority.sha256, reason=reason)
+        bell.ring(send_due)
+
+    def operate(self, root: operate.Plan, issuing: operate.Plan, *, by: Person) -> None:
+        above = operate.create_root(self.person(by), root)
+        self.authorities[issuing.name] = operate.create_issuing(self.person(by), above, issuing)
+
+    def trust(self, name: str, *, by: Person) -> None:
+        groups.add_to_group(self.person(by), self.group, self.authorities[name])
+
+    def publish(self, note: str, *, by: Person) -> None:
+        release = releases.publish_release(self.person(by), self.group, note, typed=groups.COMMON)
+        for publication in release.publications.all():
+            bell.ring(publish, publication.pk)
+
+    def connect_store(self) -> None:
+        stores.connect_first_store()
+
+    @property
+    def group(self) -> Group:
+        return groups.common()
+
+    # ---- gateways and certificates
+
+    def register(self, person: Person, eui: str, name: str) -> None:
+        actor = self.person(person)
+        self.gateways[eui] = gateways.register(actor, self.vendors[person.vendor], eui, name)
+
+    def claim(self, person: Person, eui: str) -> Dispute:
+        """Ask for a gateway that is somebody else's."""
+        vendor = self.vendors[person.vendor]
+        try:
+            gateways.register(self.person(person), vendor, eui)
+        except Refused:
+            return Dispute.objects.open().get(gateway__eui=eui, claimant=vendor)
+        raise ValueError(f"{eui} was free")
+
+    def hand_over(self, dispute: Dispute, *, by: Person, reason: str) -> None:
+        outcome = Dispute.Outcome.TRANSFERRED
+        gateways.close_dispute(dispute, actor=self.person(by), outcome=outcome, reason=reason)
+
+    def record(self, person: Person, eui: str, issuer: OutsideAuthority, *, years: int = 1) -> None:
+        leaf = make_leaf(issuer, eui, now=clock.now(), lifetime=years * ONE_YEAR)
+        certificates.record_leaf(self.person(person), self.gateways[eui], leaf)
+
+    def let_issue(self, company: Company, authority: str, *, automatic: bool, by: Person) -> None:
+        vendor, issuer = self.vendors[company.name], self.authorities[authority]
+        certificates.set_policy(vendor, actor=self.person(by), authority=issuer, automatic=automatic)
+
+    def request(self, person: Person, eui: str, *, days: int, key_made_here: bool = False) -> None:
+        made = certificates.request_certificate(
+            self.person(person),
+            self.gateways[eui],
+            lifetime_days=days,
+            idempotency_key=f"demonstration {clock.now():%Y-%m-%d %H:%M}",
+            csr=None if key_made_here else make_csr(eui),
+            key_type="P-256" if key_made_here else "",
+        )
+        self.requests[eui] = made
+        bell.ring(send_due)
+        if made.state == Request.State.APPROVED:
+            bell.ring(issue, made.pk)
+
+    def decide(self, eui: str, *, by: Person, is_issued: bool = True) -> None:
+        request = self.requests[eui]
+        certificates.approve_request(request, actor=self.person(by), expected_sha256=request.content_sha256)
+        if is_issued:
+            bell.ring(issue, request.pk)
+
+    def issue_late(self, eui: str) -> None:
+        bell.ring(issue, self.requests[eui].pk)
+
+    def decline(self, eui: str, *, by: Person, reason: str) -> None:
+        certificates.refuse_request(self.requests[eui], actor=self.person(by), reason=reason)
+        bell.ring(send_due)
+
+    def confirm(self, person: Person, eui: str) -> None:
+        """Fetch the private key, then say that it arrived."""
+        certificate = self.newest(eui)
+        certificates.private_key_pem(certificate, actor=self.person(person))
+        certificates.confirm_receipt(certificate, actor=self.person(person))
+
+    def revoke(self, person: Person, eui: str, *, reason: str) -> None:
+        certificates.revoke(self.newest(eui), actor=self.person(person), reason=reason)
+
+    def newest(self, eui: str) -> Certificate:
+        return Certificate.objects.select_related("gateway", "key", "authority").filter(gateway__eui=eui).latest("pk")
+
+    # ---- the schedule
+
+    def look_for_ends(self) -> None:
+        bell.ring(send_due_notices)
+
+    def tidy(self) -> None:
+        bell.ring(destroy_keys)
