@@ -5,7 +5,7 @@ from typing import Any
 
 import django_filters
 from django import forms
-from django.db.models import Q
+from django.db.models import F, Q
 
 from accounts.models import Vendor
 from cas.models import Authority
@@ -104,7 +104,8 @@ def _meant(text: str) -> Q:
         return Q(gateway__eui=read_eui(text).eui)
     except PkiError:
         digits = "".join(char for char in text.upper() if char in "0123456789ABCDEF")
-        return Q(gateway__eui__contains=digits) if len(digits) >= 4 else Q(gateway__name__icontains=text.strip())
+        by_name = Q(gateway__name__icontains=text.strip(), gateway__vendor_id=F("vendor_id"))
+        return Q(gateway__eui__contains=digits) if len(digits) >= 4 else by_name
 
 
 def certificates(data: Any, *, request: Any) -> tuple[CertificateFilter, CertificateQuerySet]:

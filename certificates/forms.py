@@ -10,6 +10,7 @@ from certificates.services.requests import KEY_TYPES
 from core import clock
 from core.forms import StyledForm
 from core.uploads import MAX_FILE_BYTES
+from pki.findings import Finding
 
 MADE_HERE, CSR = "made-here", "csr"
 
@@ -49,6 +50,7 @@ class RequestForm(_FileOrText):
         help_text="With 90 days, renewal is by hand until rotation over the air exists.",
     )
     idempotency_key = forms.CharField(widget=forms.HiddenInput, max_length=80)
+    findings: tuple[Finding, ...] = ()  # what is wrong with the CSR
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

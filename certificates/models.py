@@ -46,7 +46,6 @@ class RequestQuerySet(LeaseQuerySet["Request"]):
             "requested_at",
             "requested_by__name",
             "gateway__eui",
-            "gateway__name",
             "vendor__name",
             "authority__name",
         )
@@ -103,7 +102,12 @@ class Request(Leased):
         ]
 
     def __str__(self) -> str:
-        return f"request {self.pk} for {self.gateway.eui}"
+        return f"Request {self.pk} for {self.gateway.eui}"
+
+    @property
+    def has_moved(self) -> bool:
+        """The gateway belongs to another vendor by now, whose name for it is none of this one's business."""
+        return self.gateway.vendor_id != self.vendor_id
 
     @property
     def is_settled(self) -> bool:
@@ -218,7 +222,16 @@ class Certificate(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"certificate {self.pk} of {self.gateway.eui}"
+        return f"Certificate {self.pk} of {self.gateway.eui}"
+
+    @property
+    def has_moved(self) -> bool:
+        """The gateway belongs to another vendor by now, whose name for it is none of this one's business."""
+        return self.gateway.vendor_id != self.vendor_id
+
+    @property
+    def gateway_name(self) -> str:
+        return "" if self.has_moved else self.gateway.name
 
     @property
     def standing(self) -> Standing:

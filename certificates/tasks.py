@@ -1,5 +1,7 @@
 """Issuing and tidying, in the background."""
 
+import logging
+
 from celery import shared_task
 
 from audit.services import beat
@@ -9,6 +11,9 @@ from certificates.services import destroy_due_keys
 from certificates.services import issue as issue_one
 from core.bell import ring
 from outbox.tasks import send_due
+
+log = logging.getLogger(__name__)
+MOST_AT_ONCE = 500
 
 
 @shared_task(name="certificates.tasks.issue")
@@ -20,8 +25,12 @@ def issue(request_id: int) -> None:
 @shared_task(name="certificates.tasks.sweep")
 def sweep() -> None:
     """Find requests that nobody was told of, or whose worker died."""
-    for request_id in Request.objects.unfinished().unheld().values_list("pk", flat=True)[:500]:
-        issue_one(request_id)
+    waiting = Request.objects.unfinished().unheld().order_by("pk")
+    for request_id in waiting.values_list("pk", flat=True)[:MOST_AT_ONCE]:
+        try:
+            issue_one(request_id)
+        except Exception:
+            log.exception("Request %s could not be worked on", request_id)
     settle_stale()
     ring(send_due)
     beat("sweep requests")

@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern] = [
     path("certificates/<int:pk>/receipt/", certificates.receipt, name="receipt"),
     path("certificates/<int:pk>/revoke/", certificates.revoke, name="revoke"),
     path("requests/", requests.list_requests, name="requests"),
+    path("requests/export.csv", requests.export, name="export_requests"),
     path("requests/<int:pk>/", requests.detail, name="request"),
     path("requests/<int:pk>/progress/", requests.progress, name="progress"),
     path("requests/<int:pk>/decide/", requests.decide, name="decide"),

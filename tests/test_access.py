@@ -92,6 +92,7 @@ ENTRIES: dict[str, Entry] = {
     "certificates:receipt": Entry(POST_ONLY, ("certificate.pk",)),
     "certificates:revoke": Entry(OWN_HANDS, ("certificate.pk",)),
     "certificates:requests": Entry(ALL),
+    "certificates:export_requests": Entry(ALL, is_page=False),
     "certificates:request": Entry(OWN, ("waiting.pk",)),
     "certificates:progress": Entry((302, 286, 286, 286, 404), ("request.pk",), is_page=False),
     "certificates:decide": Entry(POST_ONLY, ("waiting.pk",)),

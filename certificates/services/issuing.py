@@ -115,7 +115,13 @@ def _reserve(request: Request) -> Signing:
         )
     )
     requester = request.requested_by.name if request.requested_by else SYSTEM.name
-    return register.reserve(issuer=request.authority, key=key, twin=twin, profile=profile, requester=requester)
+    try:
+        return register.reserve(issuer=request.authority, key=key, twin=twin, profile=profile, requester=requester)
+    except Refused:
+        reserved = _reserved(request)  # a worker that came too late to finish was still fast enough to reserve
+        if reserved is None:
+            raise
+        return reserved
 
 
 def _advance(request: Request, owner: str, signing: Signing) -> None:

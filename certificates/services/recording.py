@@ -9,6 +9,7 @@ from certificates.models import Certificate
 from certificates.services.current import refresh_current
 from core import clock
 from core.errors import Forbidden, Refused
+from core.logs import one_line
 from gateways.models import Gateway
 from gateways.services import refuse_disputed
 from pki.eui import is_canonical
@@ -62,7 +63,7 @@ def _refuse_unfit(facts: CertificateFacts, gateway: Gateway) -> None:
 def _issuer(facts: CertificateFacts, gateway: Gateway) -> Authority:
     """The vendor's authority that issued it, proved by path validation with each authority as its own anchor."""
     own = Authority.objects.filter(vendor_id=gateway.vendor_id).exclude(state=Authority.State.REFUSED)
-    candidates = list(own.filter(subject=facts.issuer).order_by("-not_after"))
+    candidates = list(own.filter(subject=one_line(facts.issuer)).order_by("-not_after"))
     why = "None of this vendor's authorities issued it. Hand the issuing CA in first."
     for authority in candidates:
         try:

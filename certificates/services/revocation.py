@@ -10,10 +10,14 @@ from certificates.models import Certificate, Request
 from certificates.services.current import refresh_current
 from core import clock
 from core.errors import Forbidden, Refused
+from keys import services as vault
 
 
 def revoke(certificate: Certificate, *, actor: User, reason: str) -> Certificate:
-    """Revoke for one of the reasons of RFC 5280 section 5.3.1. It cannot be taken back."""
+    """Revoke for one of the reasons of RFC 5280 section 5.3.1. It cannot be taken back.
+
+    A private key that is still sealed here has no use any more, and is destroyed.
+    """
     if not actor.is_operator and actor.vendor_id != certificate.vendor_id:
         raise Forbidden("not-your-certificate", "You can revoke certificates of your own gateways only.")
     _refuse_unknown(reason)
@@ -25,6 +29,8 @@ def revoke(certificate: Certificate, *, actor: User, reason: str) -> Certificate
         signing = Signing.objects.filter(request__certificate=certificate, revoked_at__isnull=True).first()
         if signing:
             revoke_signing(signing, actor=actor, reason=reason)
+        if certificate.key_id:
+            vault.destroy_key(certificate.key_id)
         refresh_current(certificate.gateway_id)
         details = {"serial": certificate.serial, "reason": reason}
         record(actor, "certificate.revoked", subject=certificate, vendor_id=certificate.vendor_id, **details)
@@ -37,12 +43,14 @@ def revoke_request(request: Request, *, actor: User, reason: str) -> Request:
     if not actor.is_operator:
         raise Forbidden("not-for-your-role", "Only an operator revokes what may exist.")
     _refuse_unknown(reason)
-    if request.signing is None:
-        raise Refused("nothing-reserved", "Nothing was reserved for this request, so nothing can exist.")
+    if request.signing is None or request.state != Request.State.MAY_EXIST:
+        raise Refused("nothing-to-revoke", "Of this request, nothing exists that is not on record. Reload the page.")
     with transaction.atomic():
         revoke_signing(request.signing, actor=actor, reason=reason)
-        unfinished = Request.objects.filter(pk=request.pk).exclude(state=Request.State.ISSUED)
-        unfinished.update(state=Request.State.FAILED, failure="Revoked by serial before anybody saw the certificate.")
+        stuck = Request.objects.filter(pk=request.pk, state=Request.State.MAY_EXIST)
+        words = "Revoked by serial before anybody saw the certificate."
+        if not stuck.update(state=Request.State.FAILED, failure=words):
+            raise Refused("request-not-stuck", "Somebody took this request up again. Reload the page.")
         record(actor, "request.revoked", subject=request, vendor_id=request.vendor_id, reason=reason)
     request.refresh_from_db()
     return request

@@ -18,13 +18,15 @@ from audit.models import Record
 from certificates import filters, services
 from certificates.drawing import draw_history, draw_path
 from certificates.forms import RecordForm, RevokeForm
-from certificates.models import Certificate
+from certificates.models import Certificate, Request
 from certificates.views.requests import filters_in_use
 from core import clock, csv, keyset
 from core.forms import attempt
 from core.pages import page
 from gateways.models import Gateway
 
+MOST_ON_AXIS = 12
+UNSETTLED = [Request.State.REQUESTED, Request.State.APPROVED, Request.State.RESERVED, Request.State.MAY_EXIST]
 COLUMNS = ("EUI", "Gateway", "Vendor", "Authority", "Serial", "Valid from", "Ends", "State", "Origin")
 
 
@@ -51,7 +53,7 @@ def export(request: SignedInRequest) -> StreamingHttpResponse:
 def _csv_row(certificate: Certificate) -> tuple[str, ...]:
     return (
         certificate.gateway.eui,
-        certificate.gateway.name,
+        certificate.gateway_name,
         certificate.vendor.name,
         certificate.authority.name,
         certificate.serial,
@@ -68,9 +70,16 @@ def of_gateway(request: SignedInRequest, pk: int) -> HttpResponse:
     """A gateway's certificates over time: a part of the gateway's page."""
     gateway = get_object_or_404(Gateway.objects.visible_to(request.user), pk=pk)
     related = ("gateway", "authority")
-    own = Certificate.objects.filter(gateway=gateway).with_successor(clock.now()).select_related(*related)
-    shown = list(own.defer("der", "authority__der").order_by("-not_after")[:12])
-    context = {"gateway": gateway, "certificates": shown, "axis": draw_history(shown) if shown else None}
+    seen = Certificate.objects.visible_to(request.user).filter(gateway=gateway)
+    own = seen.with_successor(clock.now()).select_related(*related).defer("der", "authority__der")
+    shown = list(own.order_by("-not_after")[:MOST_ON_AXIS])
+    open_requests = Request.objects.visible_to(request.user).filter(gateway=gateway, state__in=UNSETTLED)
+    context = {
+        "gateway": gateway,
+        "certificates": shown,
+        "axis": draw_history(shown) if shown else None,
+        "wishes": open_requests.select_related("requested_by")[:5],
+    }
     return page(request, "certificates/_of_gateway.html", context)
 
 

@@ -3,7 +3,7 @@
 import uuid
 
 from django.contrib import messages
-from django.http import HttpResponse, QueryDict
+from django.http import HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -15,7 +15,8 @@ from certificates import filters, services, tasks
 from certificates.forms import DecisionForm, RequestForm, RevokeForm
 from certificates.models import Request
 from certificates.services.policy import policy_of
-from core import keyset
+from certificates.services.requests import CsrRefused
+from core import csv, keyset
 from core.bell import ring
 from core.errors import Refused
 from core.forms import attempt
@@ -24,6 +25,8 @@ from gateways.models import Gateway
 from outbox.tasks import send_due
 
 POLL_DONE = 286  # htmx stops polling
+SLOWEST_POLL = 10
+COLUMNS = ("Request", "EUI", "Vendor", "Authority", "Key", "Days", "Asked for by", "Asked for", "State")
 
 
 @require_GET
@@ -31,8 +34,38 @@ POLL_DONE = 286  # htmx stops polling
 def list_requests(request: SignedInRequest) -> HttpResponse:
     chosen, rows = filters.requests(request.GET, request=request)
     shown = keyset.paginate(rows.listed(), request.GET, sorts=filters.REQUEST_SORTS, default="-made")
-    context = {"filter": chosen, "page": shown, "filters": filters_in_use(request.GET, "state", "vendor")}
+    context = {
+        "filter": chosen,
+        "page": shown,
+        "filters": filters_in_use(request.GET, "state", "vendor"),
+        "waiting": []
+        if request.GET
+        else Request.objects.visible_to(request.user).waiting().listed().order_by("pk")[:10],
+    }
     return page(request, "certificates/requests.html", context, fragment="certificates/_requests.html")
+
+
+@require_GET
+@allowed("read")
+def export(request: SignedInRequest) -> StreamingHttpResponse:
+    """Exactly the rows of the list, in its order."""
+    _, rows = filters.requests(request.GET, request=request)
+    ordered = keyset.sorted_as(rows.listed(), request.GET, sorts=filters.REQUEST_SORTS, default="-made")
+    return csv.attachment("requests.csv", COLUMNS, (_csv_row(each) for each in ordered.iterator(2000)))
+
+
+def _csv_row(wish: Request) -> tuple[str | int, ...]:
+    return (
+        wish.pk,
+        wish.gateway.eui,
+        wish.vendor.name,
+        wish.authority.name,
+        wish.key_type,
+        wish.lifetime_days,
+        wish.requested_by.name if wish.requested_by else "",
+        wish.requested_at.isoformat(),
+        wish.get_state_display(),
+    )
 
 
 def filters_in_use(query: QueryDict, *names: str) -> int:
@@ -45,12 +78,20 @@ def new(request: SignedInRequest, pk: int) -> HttpResponse:
     gateway = get_object_or_404(Gateway.objects.visible_to(request.user).select_related("vendor"), pk=pk)
     form = RequestForm(request.POST or None, request.FILES or None, initial=_proposed())
     if request.method == "POST" and form.is_valid():
-        made = attempt(form, lambda: services.request_certificate(request.user, gateway, **form.wish()))
+        made = attempt(form, lambda: _ask(request.user, gateway, form))
         if made:
             ring(tasks.issue, made.pk)
             return redirect("certificates:request", made.pk)
     context = {"form": form, "gateway": gateway, "policy": policy_of(gateway.vendor)}
     return page(request, "certificates/new.html", context)
+
+
+def _ask(actor: User, gateway: Gateway, form: RequestForm) -> Request:
+    try:
+        return services.request_certificate(actor, gateway, **form.wish())
+    except CsrRefused as refusal:
+        form.findings = refusal.findings
+        raise
 
 
 def _proposed() -> dict[str, object]:
@@ -77,6 +118,7 @@ def _detail(request: SignedInRequest, wish: Request, form: DecisionForm | None =
         "form": form or DecisionForm(initial={"sha256": wish.content_sha256}),
         "is_own": wish.requested_by_id == request.user.pk,
         "others": User.objects.active_operators().exclude(pk=wish.requested_by_id or 0),
+        "poll": {"wait": 1, "next": 1},
         "revoke_form": RevokeForm(),
         "records": Record.objects.about("request", wish.pk)[:12],
     }
@@ -88,12 +130,18 @@ def _detail(request: SignedInRequest, wish: Request, form: DecisionForm | None =
 def progress(request: SignedInRequest, pk: int) -> HttpResponse:
     """How far it is; when it is over, the page reloads itself once."""
     wish = _request(request.user, pk)
-    response = page(
-        request, "certificates/_progress.html", {"wish": wish}, status=POLL_DONE if wish.is_settled else 200
-    )
+    context = {"wish": wish, "poll": _poll(request.GET.get("n", ""))}
+    status = POLL_DONE if wish.is_settled else 200
+    response = page(request, "certificates/_progress.html", context, status=status)
     if wish.is_settled:
         response["HX-Refresh"] = "true"
     return response
+
+
+def _poll(count: str) -> dict[str, int]:
+    """How many seconds until the page asks again: every second at first, then ever more seldom."""
+    asked = int(count) if count.isascii() and count.isdecimal() and len(count) < 5 else 0
+    return {"wait": min(1 + asked // 5, SLOWEST_POLL), "next": asked + 1}
 
 
 @require_POST
