@@ -177,7 +177,7 @@ def test_a_worker_killed_at_any_step_is_followed_by_another(
     trusted: Authority,
     at: int,
 ) -> None:
-    """G4. Falls with: the `due` query in trust.tasks.sweep."""
+    """G4. Falls with: `publish_to` in trust.tasks.sweep."""
     objects = DirectoryStore(roots / "main")
     release = publish_release(operator, group)
     with monkeypatch.context() as patch:
@@ -236,6 +236,7 @@ def test_an_older_release_never_comes_after_a_newer_one(
 def test_who_does_not_hold_the_store_does_not_write(
     store: Store, tamper: Callable[..., Faulty], operator: User, group: Group, trusted: Authority, settings: Settings
 ) -> None:
+    """G4. Falls with: `if owner is None` in trust.services.publication.publish_to."""
     release = publish_release(operator, group)
     faulty = tamper()
     owner = Store.objects.claim(store.pk, seconds=60)
