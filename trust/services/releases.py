@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Q, QuerySet
@@ -146,7 +147,7 @@ def published_bundle(group: Group) -> bytes:
 
 def certificates_in(release: Release | None) -> tuple[bytes, ...]:
     """The DERs of a release."""
-    return read_strictly(bytes(release.bundle)) if release and release.bundle else ()
+    return _read(bytes(release.bundle)) if release and release.bundle else ()
 
 
 def bundle_of(authorities: Sequence[Authority]) -> bytes:
@@ -156,6 +157,11 @@ def bundle_of(authorities: Sequence[Authority]) -> bytes:
         return write_bundle(bytes(each.der) for each in ordered) if ordered else b""
     except PkiError as error:
         raise Refused(error.code, f"{error.message} Take that authority out of the group.") from error
+
+
+@lru_cache(maxsize=8)  # a fleet is checked against the same few releases
+def _read(bundle: bytes) -> tuple[bytes, ...]:
+    return read_strictly(bundle)
 
 
 def _create(actor: User | Machine, due: Draft, note: str) -> Release:

@@ -48,6 +48,8 @@ def connect_first_store() -> Store | None:
     try:
         return connect_store(SYSTEM, store)
     except Refused as refusal:
+        if refusal.code == "name-taken":  # another process was faster
+            return Store.objects.get(name=FIRST)
         if refusal.code != "store-unreadable":
             raise
         store.state, store.trouble = Store.State.UNREAD, Store.Trouble.FAILING

@@ -19,7 +19,7 @@ class Command(BaseCommand):
         call_command("createcachetable", verbosity=0)
         try:
             keys.prepare()
+            ensure_admin_from_environment()
+            connect_first_store()
         except Refused as refusal:
             raise CommandError(refusal.message) from None
-        ensure_admin_from_environment()
-        connect_first_store()
