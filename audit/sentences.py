@@ -31,8 +31,8 @@ SENTENCES = {
     "gateway.registered": "Gateway {subject} registered",
     "gateway.described": "Gateway {subject} described anew",
     "gateway.moved": "Gateway {subject} moved to another vendor",
-    "dispute.opened": "Claim on the taken EUI {subject} refused",
-    "dispute.closed": "Dispute about {subject} closed",
+    "dispute.opened": "{subject}, which is taken",
+    "dispute.closed": "Dispute decided: {subject}",
     "signing.reserved": "Signature {subject} reserved",
     "signing.revoked": "{subject} revoked",
     "gateway.certified": "Gateway {subject} got a certificate",
@@ -64,7 +64,8 @@ SENTENCES = {
     "store.changed": "Store {subject} was changed by somebody else: {complaint}",
     "store.failing": "Store {subject} does not do what it is asked: {complaint}",
     "store.recovered": "Store {subject} is complete again",
-    "notices.sent": "Notices of what ends sent",
+    "notices.sent": "Reminded of what ends: {subject}",
+    "demonstration.loaded": "Demonstration loaded",
 }
 
 
@@ -77,4 +78,5 @@ def sentence(action: str, *, subject: str, details: dict[str, Any]) -> str:
     """Return plain English for `action`; an action without a line is read out as it stands."""
     line = SENTENCES.get(action, f"{in_words(action)}: {{subject}}")
     words: defaultdict[str, Any] = defaultdict(lambda: "?", {**details, "subject": subject})
-    return line.format_map(words)
+    said = line.format_map(words)
+    return said[:1].upper() + said[1:]

@@ -16,6 +16,8 @@ from core import clock
 from core.pages import page
 
 EVENTS = 6
+# noise here: each is told by another record, or by somebody's coming and going
+UNTOLD = ("gateway.certified", "gateway.certificate-revoked", "person.signed-in", "person.signed-out")
 FINDERS: tuple[Finder, ...] = (
     access.lost,
     access.authorities,
@@ -62,7 +64,7 @@ def forecast_table(request: SignedInRequest) -> HttpResponse:
 
 def _events(user: User) -> list[Record]:
     records = Record.objects.of_vendor(user.vendor_id) if user.vendor_id else Record.objects.all()
-    return list(records.order_by("-pk")[:EVENTS])
+    return list(records.exclude(action__in=UNTOLD).order_by("-pk")[:EVENTS])
 
 
 def _is_new(user: User) -> bool:

@@ -68,7 +68,7 @@ def disputes(user: User, now: datetime) -> list[Todo]:
             tone="warn",
             icon="alert-triangle",
             title=f"{plural(found.count, 'gateway is', 'gateways are')} claimed twice",
-            text=f"By {listed(found.names)}, since {day(found.oldest)}. No certificate is made for them meanwhile.",
+            text=f"By {listed(found.names)}, since {day(found.oldest)}. No certificate is made meanwhile.",
             action="Decide",
             url=reverse("gateways:disputes"),
         )
