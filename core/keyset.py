@@ -103,7 +103,7 @@ def _encode(row: Model, order: _Order) -> str:
 def _decode(cursor: str, queryset: QuerySet[M], order: _Order) -> tuple[Any, int] | None:
     """None for what is no cursor: the first page is then the answer."""
     text, separator, pk = cursor.rpartition("~")
-    if not separator or not (pk.isascii() and pk.isdecimal()) or len(pk) > 18:
+    if not separator or not text.isprintable() or not (pk.isascii() and pk.isdecimal()) or len(pk) > 18:
         return None
     try:
         field = queryset.model._meta.get_field(order.column)
