@@ -34,7 +34,18 @@ def redis(socket: Path) -> list[str]:
     folder = settings.DATA_DIR / "redis"
     folder.mkdir(parents=True, exist_ok=True)
     listen = ["--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700"]
-    keep = ["--dir", str(folder), "--appendonly", "yes", "--save", "", "--loglevel", "warning"]
+    keep = [
+        "--dir",
+        str(folder),
+        "--appendonly",
+        "yes",
+        "--save",
+        "",
+        "--loglevel",
+        "warning",
+        "--logfile",
+        str(folder / "log"),
+    ]
     return [_redis_binary(), *listen, *keep]
 
 

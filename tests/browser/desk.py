@@ -35,6 +35,7 @@ class Desk:
             bypass_csp=False,
         )
         page = context.new_page()
+        page.set_default_timeout(7_000)
         desk = cls(context, page, url, [])
         page.on("console", lambda message: desk.hear(message.type, message.text))
         page.on("pageerror", lambda error: desk.complaints.append(str(error)))
@@ -88,4 +89,4 @@ class Desk:
         return bool(self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
 
     def picture(self, path: Path) -> None:
-        self.page.screenshot(path=path, full_page=True)
+        self.page.screenshot(path=path)
