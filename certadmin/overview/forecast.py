@@ -124,9 +124,9 @@ def _authorities(user: User, now: datetime, *, until: datetime) -> tuple[End, ..
         Authority.objects.visible_to(user)
         .approved()
         .filter(not_after__gt=now, not_after__lt=until)
-        .annotate(gateways=Count("current_gateways", filter=seen))
         .order_by("not_after")
-        .values_list("pk", "name", "not_after", "gateways")
+        .values_list("pk", "name", "not_after")
+        .annotate(gateways=Count("current_gateways", filter=seen))
     )
     return tuple(End(pk, name, at, count, bool(count) and at <= now + SOON) for pk, name, at, count in ends)
 

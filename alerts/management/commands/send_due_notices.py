@@ -29,4 +29,9 @@ class Command(BaseCommand):
 def _words(sent: Sent) -> str:
     if not sent.notices:
         return "Nothing crossed a threshold since the last run."
-    return f"{sent.notices} notices written, {sent.mails} mails queued."
+    notices, mails = (f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in _counts(sent))
+    return f"{notices} written, {mails} queued."
+
+
+def _counts(sent: Sent) -> tuple[tuple[int, str], tuple[int, str]]:
+    return (sent.notices, "notice"), (sent.mails, "mail")
