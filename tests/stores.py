@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
@@ -38,6 +39,7 @@ def s3_server() -> Iterator[str]:
         server.stop()
 
 
+@cache
 def s3_store(endpoint: str, *, prefix: str = "", seconds: float = 5) -> S3Store:
     bucket = Bucket(BUCKET, prefix=prefix, endpoint=endpoint)
     return S3Store(bucket, access_key="key", secret_key="secret", seconds=seconds)

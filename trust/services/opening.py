@@ -1,5 +1,6 @@
 """From a store's row to the store itself. Credentials come from the environment."""
 
+from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
@@ -20,10 +21,11 @@ def open_store(store: Store) -> ObjectStore:
         region=store.region,
         path_style=store.path_style,
     )
-    return S3Store(
-        bucket,
-        access_key=settings.S3_ACCESS_KEY_ID,
-        secret_key=settings.S3_SECRET_ACCESS_KEY,
-        # a request ends long before the lease under which it was sent
-        seconds=min(LONGEST_SECONDS, settings.LEASE_SECONDS / 3),
-    )
+    # a request ends long before the lease under which it was sent
+    seconds = min(LONGEST_SECONDS, settings.LEASE_SECONDS / 3)
+    return _s3(bucket, settings.S3_ACCESS_KEY_ID, settings.S3_SECRET_ACCESS_KEY, seconds)
+
+
+@lru_cache(maxsize=32)  # making a client takes longer than a publication
+def _s3(bucket: Bucket, access_key: str, secret_key: str, seconds: float) -> S3Store:
+    return S3Store(bucket, access_key=access_key, secret_key=secret_key, seconds=seconds)
