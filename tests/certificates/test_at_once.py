@@ -1,0 +1,86 @@
+"""Many at the same time: the same request, the same work (row 23)."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+from accounts.models import User, Vendor
+from cas.models import Authority
+from certificates.models import Certificate, Request
+from certificates.services import issue, set_policy
+from gateways.models import Dispute, Gateway
+from keys.models import Key
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ClientOf = Callable[[User], Client]
+
+
+def together(count: int, act: Callable[[], Any]) -> list[Any]:
+    """Run `act` in `count` threads that start at once; return the results, errors among them."""
+    barrier, results = threading.Barrier(count), []
+
+    def run() -> None:
+        barrier.wait()
+        try:
+            results.append(act())
+        except Exception as error:  # noqa: BLE001  the test looks at what came out
+            results.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def test_twenty_identical_posts_are_one_request_and_one_certificate(
+    issuing: Authority, gateway: Gateway, vendor: Vendor, vendor_user: User, operator: User, client_of: ClientOf
+) -> None:
+    """G3: fails without the unique constraint on `idempotency_key`."""
+    set_policy(vendor, actor=operator, authority=issuing, automatic=True)
+    client = client_of(vendor_user)
+    form = {"source": "made-here", "key_type": "P-256", "lifetime_days": "365", "idempotency_key": "click"}
+    cookies = client.cookies
+
+    def post() -> int:
+        mine = Client()
+        mine.cookies = cookies
+        return mine.post(f"/gateways/{gateway.pk}/request/", form).status_code
+
+    assert together(20, post) == [302] * 20
+    made = Request.objects.get()
+    assert Key.objects.filter(purpose="gateway").count() == 1
+    together(4, lambda: issue(made.pk))
+    assert Certificate.objects.count() == 1
+
+
+def test_ten_workers_make_one_certificate(approved: Request) -> None:
+    """G4: fails when `claim` reads first and writes then."""
+    results = together(10, lambda: issue(approved.pk))
+    assert sum(isinstance(each, Certificate) for each in results) == 1
+    assert not [each for each in results if isinstance(each, Exception)]
+    assert Certificate.objects.count() == 1
+
+
+def test_ten_registrations_of_one_eui_have_one_owner(
+    vendor_user: User, other_vendor_user: User, client_of: ClientOf
+) -> None:
+    """G12: fails without the unique `eui`."""
+    clients = iter([client_of(person) for person in (vendor_user, other_vendor_user) for _ in range(5)])
+    lock = threading.Lock()
+
+    def post() -> int:
+        with lock:
+            client = next(clients)
+        return client.post("/gateways/register/", {"eui": "58A0CBFFFE8011D4"}).status_code
+
+    assert sorted(together(10, post)) == [200] * 9 + [302]
+    assert Gateway.objects.count() == 1
+    assert Dispute.objects.count() == 1
