@@ -4,7 +4,6 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 
 from django.conf import settings
 
@@ -42,7 +41,7 @@ def load() -> Loaded | None:
     desk = Desk(settings.DEMO_PASSWORD or secrets.token_urlsafe(12))
     table = Timetable(clock.now())
     tell(desk, table)
-    with bell.in_process(), _long_leases(table.end):
+    with bell.in_process(), long_leases():
         table.run()
     seal_pending()
     record(BY_HAND, DONE, subject=Deployment.objects.get())
@@ -61,7 +60,7 @@ def _refuse_a_desk_in_use() -> None:
 
 
 @contextmanager
-def _long_leases(end: datetime) -> Iterator[None]:
+def long_leases() -> Iterator[None]:
     """A lease taken in the past must hold now: else a running worker would take the work out of our hands."""
     seconds, days = settings.LEASE_SECONDS, -BEGIN + 1
     settings.LEASE_SECONDS = int(days * 24 * 3600)
