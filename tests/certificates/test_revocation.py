@@ -1,0 +1,112 @@
+"""Revoking, and what a gateway's row says then."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+
+from accounts.models import User
+from audit.models import Record
+from cas.models import Authority, Signing
+from certificates.models import Certificate
+from certificates.services import approve_request, issue, request_certificate, revoke
+from core import clock
+from core.errors import Forbidden, Refused
+from gateways.models import Gateway
+
+ClientOf = Callable[[User], Client]
+
+
+def second(first: Certificate, operator: User, days: int = 730) -> Certificate:
+    """Another certificate of the same gateway."""
+    assert first.request is not None
+    asker = first.request.requested_by
+    assert asker is not None
+    wish = request_certificate(asker, first.gateway, lifetime_days=days, idempotency_key="2nd", key_type="P-256")
+    approve_request(wish, actor=operator, expected_sha256=wish.content_sha256)
+    made = issue(wish.pk)
+    assert made is not None
+    return made
+
+
+def test_its_vendor_revokes_it(certificate: Certificate, vendor_user: User) -> None:
+    done = revoke(certificate, actor=vendor_user, reason="keyCompromise")
+    assert (done.revocation_reason, done.revoked_by) == ("keyCompromise", vendor_user)
+    assert Record.objects.get(action="certificate.revoked").details["reason"] == "keyCompromise"
+
+
+def test_the_register_of_signatures_knows(certificate: Certificate, operator: User) -> None:
+    revoke(certificate, actor=operator, reason="superseded")
+    signing = Signing.objects.get(request__certificate=certificate)
+    assert (signing.revoked_at is not None, signing.revocation_reason) == (True, "superseded")
+
+
+def test_it_is_revoked_once(certificate: Certificate, operator: User) -> None:
+    revoke(certificate, actor=operator, reason="superseded")
+    with pytest.raises(Refused) as refused:
+        revoke(certificate, actor=operator, reason="keyCompromise")
+    assert refused.value.code == "already-revoked"
+
+
+def test_a_reason_is_one_of_the_standard(certificate: Certificate, operator: User) -> None:
+    with pytest.raises(Refused) as refused:
+        revoke(certificate, actor=operator, reason="I like to")
+    assert refused.value.code == "reason-unknown"
+
+
+def test_nobody_else_revokes(certificate: Certificate, other_vendor_user: User, auditor: User) -> None:
+    for person in (other_vendor_user, auditor):
+        with pytest.raises(Forbidden):
+            revoke(certificate, actor=person, reason="unspecified")
+
+
+def test_the_gateway_falls_back_to_its_other_certificate(
+    certificate: Certificate, issuing: Authority, operator: User
+) -> None:
+    longer = second(certificate, operator)
+    assert Gateway.objects.get().current_not_after == longer.not_after
+    revoke(longer, actor=operator, reason="superseded")
+    assert Gateway.objects.get().current_not_after == certificate.not_after
+    revoke(certificate, actor=operator, reason="superseded")
+    assert (Gateway.objects.get().current_not_after, Gateway.objects.get().current_authority) == (None, None)
+
+
+def test_a_gateway_is_off_the_air_when_its_authority_ends(
+    certificate: Certificate, issuing: Authority, operator: User
+) -> None:
+    end = certificate.not_after - timedelta(days=100)
+    Authority.objects.filter(pk=issuing.pk).update(not_after=end)
+    second(certificate, operator, days=90)
+    assert Gateway.objects.get().current_not_after == end
+
+
+@pytest.mark.parametrize(("days", "standing"), [(0, "valid"), (330, "soon"), (366, "expired")])
+def test_how_it_stands_follows_the_clock(days: int, standing: str, certificate: Certificate) -> None:
+    with clock.at(clock.now() + timedelta(days=days)):
+        assert Certificate.objects.standing(standing, clock.now()).get() == certificate
+        assert certificate.standing == standing
+
+
+def test_a_replaced_certificate_is_superseded_while_its_successor_is_good(
+    certificate: Certificate, operator: User
+) -> None:
+    later = second(certificate, operator)
+    assert Certificate.objects.standing("superseded", clock.now()).get() == certificate
+    assert Certificate.objects.current(clock.now()).get() == later
+    revoke(later, actor=operator, reason="unspecified")
+    assert not Certificate.objects.standing("superseded", clock.now()).exists()
+    assert Certificate.objects.standing("revoked", clock.now()).get() == later
+
+
+def test_the_page_says_first_who_honours_it(certificate: Certificate, vendor_user: User, client_of: ClientOf) -> None:
+    page = client_of(vendor_user).get(f"/certificates/{certificate.pk}/revoke/").content.decode()
+    assert "The Things Stack does not honour it" in page
+    assert "publishes no CRL" in page
+    assert Certificate.objects.get().revoked_at is None
+
+
+def test_the_page_revokes(certificate: Certificate, vendor_user: User, client_of: ClientOf) -> None:
+    client, path = client_of(vendor_user), f"/certificates/{certificate.pk}/"
+    assert client.post(f"{path}revoke/", {"reason": "superseded"})["Location"] == path
+    assert "Revoked on" in client.get(path).content.decode()
