@@ -70,11 +70,11 @@ clean: ## remove what the set-up made (not the data in var/)
 	@scripts/venv
 
 .venv/run.done: requirements.lock | .venv/bin/python
-	@[ -e .venv/dev.done ] || $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@[ -e .venv/dev.done ] || $(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
 .venv/dev.done: requirements-dev.lock | .venv/bin/python
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@ .venv/run.done
 
 .venv/node.done: package-lock.json .npmrc | .venv/run.done
