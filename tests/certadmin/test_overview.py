@@ -60,7 +60,7 @@ def test_it_is_read_only(client_of: SignIn, operator: User) -> None:
 def test_a_new_desk_explains_the_first_steps(client_of: SignIn, operator: User) -> None:
     page = client_of(operator).get("/").content.decode()
     assert "The first three steps" in page
-    assert reverse("accounts:vendors") in page
+    assert reverse("accounts:new_vendor") in page
 
 
 def test_a_new_vendor_is_led_to_its_own_first_steps(client_of: SignIn, vendor_user: User) -> None:
