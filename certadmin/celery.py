@@ -3,6 +3,7 @@
 import os
 
 from celery import Celery
+from celery.signals import worker_ready
 from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "certadmin.settings")
@@ -24,3 +25,9 @@ def schedule(sender: Celery, **_: object) -> None:
         "check the stores": {"task": "trust.tasks.check_stores", "schedule": settings.STORE_CHECK_SECONDS},
         "send due notices": {"task": "alerts.tasks.send_due_notices", "schedule": 3600},
     }
+
+
+@worker_ready.connect
+def look_at_once(**_: object) -> None:
+    """Whatever crossed a threshold while nothing ran is told at the start, not an hour later."""
+    app.send_task("alerts.tasks.send_due_notices", ignore_result=True)
