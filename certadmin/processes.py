@@ -26,7 +26,18 @@ def _web(host: str, port: int, processes: int) -> list[str]:
 
 
 def _celery(name: str, *options: str) -> list[str]:
-    return [PYTHON, "-m", "celery", "--app=certadmin", "--quiet", name, *options]
+    # as root in a container or on a desk: Celery's warning about that would be the first thing that one reads
+    return [
+        PYTHON,
+        "-W",
+        "ignore:You're running the worker",
+        "-m",
+        "celery",
+        "--app=certadmin",
+        "--quiet",
+        name,
+        *options,
+    ]
 
 
 def redis(socket: Path) -> list[str]:

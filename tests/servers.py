@@ -110,10 +110,10 @@ class Postgres:
             return False
         return True
 
-    def create(self, name: str) -> str:
-        """Make a database and return its URL."""
+    def create(self, name: str, *, like: str = "template1") -> str:
+        """Make a database, as a copy of another, and return its URL."""
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"')
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{like}"')
         return self.url(name)
 
 

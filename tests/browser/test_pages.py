@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 
 from tests.browser.conftest import DEMO_PASSWORD
 from tests.browser.desk import PHONE, WIDE, Desk
-from tests.servers import Product
+from tests.servers import Product, wait_until
 from tests.test_access import ENTRIES
 
 pytestmark = pytest.mark.browser
@@ -80,7 +80,8 @@ def _look_at(desk: Desk, path: str, picture: Path) -> list[str]:
     desk.complaints.clear()
     desk.page.set_viewport_size({"width": WIDE["width"], "height": WIDE["height"]})
     response = desk.page.goto(path)
-    desk.page.wait_for_function("!document.querySelector('.htmx-request')")
+    # asked from outside: waiting inside the page would need the eval that its policy refuses
+    wait_until(lambda: not desk.page.evaluate("!!document.querySelector('.htmx-request')"), what="the fragments")
     found = [] if response and response.status == 200 else [f"answers {response and response.status}"]
     for theme in ("light", "dark"):
         for size in (WIDE, PHONE):

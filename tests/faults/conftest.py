@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests import servers
-from tests.faults.deployment import Deployment, deployment
+from tests.faults.deployment import Deployment, deployment, prepared
 from tests.servers import Postgres, Redis
 
 
@@ -21,8 +21,12 @@ def redis() -> Iterator[Redis]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def template(postgres: Postgres, redis: Redis) -> str:
+    return prepared(postgres, redis)
+
+
 @pytest.fixture
-def desk(postgres: Postgres, redis: Redis) -> Iterator[Deployment]:
-    with deployment(postgres, redis) as made:
-        made.act("world")
+def desk(postgres: Postgres, redis: Redis, template: str) -> Iterator[Deployment]:
+    with deployment(postgres, redis, like=template) as made:
         yield made

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import redis as redis_client
 
 from tests.servers import ROOT, Postgres, Redis, children_of, runs
 
@@ -108,10 +109,11 @@ class Deployment:
 
 
 @contextlib.contextmanager
-def deployment(postgres: Postgres, redis: Redis, extra: Mapping[str, str] | None = None) -> Iterator[Deployment]:
-    """A fresh database, an empty broker and nothing started."""
+def deployment(postgres: Postgres, redis: Redis, *, like: str = "template1") -> Iterator[Deployment]:
+    """A database of its own (a copy of `like`), an empty broker and nothing started."""
     with tempfile.TemporaryDirectory(prefix="certadmin-faults-", ignore_cleanup_errors=True) as name:
-        database = postgres.create(f"faults_{os.getpid()}_{time.monotonic_ns()}")
+        redis_client.Redis.from_url(redis.url).flushall()
+        database = postgres.create(f"faults_{os.getpid()}_{time.monotonic_ns()}", like=like)
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("CERTADMIN_", "DJANGO_"))}
         environment = {
             **clean,
@@ -124,13 +126,18 @@ def deployment(postgres: Postgres, redis: Redis, extra: Mapping[str, str] | None
             "CERTADMIN_KEK": KEK,
             "DJANGO_SETTINGS_MODULE": "certadmin.settings",
             "PYTHONDONTWRITEBYTECODE": "1",
-            **(extra or {}),
         }
         made = Deployment(Path(name), postgres, redis, database, environment)
-        subprocess.run(
-            [sys.executable, "manage.py", "prepare"], env=environment, cwd=ROOT, check=True, capture_output=True
-        )
         try:
             yield made
         finally:
             made.stop()
+
+
+def prepared(postgres: Postgres, redis: Redis) -> str:
+    """Make a database with an operator, a vendor and an issuing authority once, and return its name."""
+    with deployment(postgres, redis) as made:
+        command = [sys.executable, "manage.py", "prepare"]
+        subprocess.run(command, env=made.environment, cwd=ROOT, check=True, capture_output=True)
+        made.act("world")
+        return made.database.rsplit("/", 1)[1]
