@@ -43,7 +43,7 @@ def together(count: int, act: Callable[[], Any]) -> list[Any]:
 def test_twenty_identical_posts_are_one_request_and_one_certificate(
     issuing: Authority, gateway: Gateway, vendor: Vendor, vendor_user: User, operator: User, client_of: ClientOf
 ) -> None:
-    """G3: fails without the unique constraint on `idempotency_key`."""
+    """G3: fails when `_asked_before` in `certificates.services.requests` finds nothing."""
     set_policy(vendor, actor=operator, authority=issuing, automatic=True)
     client = client_of(vendor_user)
     form = {"source": "made-here", "key_type": "P-256", "lifetime_days": "365", "idempotency_key": "click"}
@@ -62,7 +62,7 @@ def test_twenty_identical_posts_are_one_request_and_one_certificate(
 
 
 def test_ten_workers_make_one_certificate(approved: Request) -> None:
-    """G4: fails when `claim` reads first and writes then."""
+    """G4: fails without `unheld` in `core.leases.LeaseQuerySet.claim`."""
     results = together(10, lambda: issue(approved.pk))
     assert sum(isinstance(each, Certificate) for each in results) == 1
     assert not [each for each in results if isinstance(each, Exception)]

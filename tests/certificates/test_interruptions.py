@@ -76,7 +76,7 @@ def test_a_worker_that_dies_at_any_step_loses_and_doubles_nothing(
     later: Callable[[], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """G1, G4: fails without `_reserved` in `_issue` (a second signature) or without the sweep (none)."""
+    """G1, G4: fails without the `_update` in `certificates.services.issuing._plan`: a second signature is made then."""
     with monkeypatch.context() as broken:
         crash(broken, owner, name)
         with pytest.raises(Crash):

@@ -124,7 +124,6 @@ def test_what_nobody_approved_is_not_issued(wish: Request) -> None:
 
 
 def test_what_is_issued_is_not_issued_again(certificate: Certificate) -> None:
-    """G3: fails when `issue` claims from all requests instead of the unfinished ones."""
     assert issue(certificate.request_id or 0) is None
     assert Certificate.objects.count() == 1
 

@@ -4,6 +4,7 @@ import hashlib
 from datetime import timedelta
 
 import pytest
+from django.db import IntegrityError
 
 from accounts.models import User, Vendor
 from audit.models import Record
@@ -61,10 +62,17 @@ def test_a_vendor_that_was_made_automatic_does_not_wait(
 
 
 def test_the_same_request_twice_is_one(wish: Request, vendor_user: User) -> None:
-    """G3: fails without the unique `idempotency_key` (both its column and `_asked_before`)."""
+    """G3: fails when `_asked_before` in `certificates.services.requests` finds nothing."""
     assert ask(vendor_user, wish.gateway, idempotency_key="w") == wish
     assert Request.objects.count() == 1
     assert Key.objects.filter(purpose="gateway").count() == 1
+
+
+def test_the_database_itself_keeps_a_second_row_out(wish: Request) -> None:
+    """G3: fails without `unique=True` on `certificates.models.Request.idempotency_key`, and in its migration."""
+    wish.pk = None
+    with pytest.raises(IntegrityError, match="idempotency_key"):
+        wish.save(force_insert=True)
 
 
 def test_another_vendor_with_the_same_key_gets_its_own_request(
