@@ -105,7 +105,7 @@ def _meant(text: str) -> Q:
     except PkiError:
         digits = "".join(char for char in text.upper() if char in "0123456789ABCDEF")
         by_name = Q(gateway__name__icontains=text.strip(), gateway__vendor_id=F("vendor_id"))
-        return Q(gateway__eui__contains=digits) if len(digits) >= 4 else by_name
+        return by_name | Q(gateway__eui__contains=digits) if len(digits) >= 4 else by_name
 
 
 def certificates(data: Any, *, request: Any) -> tuple[CertificateFilter, CertificateQuerySet]:

@@ -23,10 +23,18 @@ class _FileOrText(StyledForm):
         return bytes(file.read(MAX_FILE_BYTES)) if file else text.encode()
 
 
+class _PemArea(forms.Textarea):
+    """Shows again what was typed, but never a private key."""
+
+    def format_value(self, value: Any) -> str | None:
+        text = super().format_value(value)
+        return None if text and "PRIVATE KEY" in text.upper() else text
+
+
 def _pem_field(label: str, what: str, **more: Any) -> forms.CharField:
     attributes = {"rows": 6, "class": "c-mono", "spellcheck": "false", "placeholder": f"-----BEGIN {what}-----"}
     return forms.CharField(
-        label=label, required=False, max_length=MAX_FILE_BYTES, widget=forms.Textarea(attrs=attributes), **more
+        label=label, required=False, max_length=MAX_FILE_BYTES, widget=_PemArea(attrs=attributes), **more
     )
 
 

@@ -156,9 +156,10 @@ class CertificateQuerySet(models.QuerySet["Certificate"]):
         }[Standing(standing)]
 
     def with_key_to_destroy(self, at: datetime) -> Self:
-        """Those whose sealed key was handed over, or waited too long."""
+        """Those whose sealed key was handed over, waited too long, or has no use any more."""
         sealed = self.filter(key__isnull=False, key__destroyed_at__isnull=True)
-        return sealed.filter(Q(key_confirmed_at__isnull=False) | Q(key_until__lte=at))
+        is_over = Q(key_confirmed_at__isnull=False) | Q(key_until__lte=at) | Q(revoked_at__isnull=False)
+        return sealed.filter(is_over)
 
     def listed(self, at: datetime) -> Self:
         """With what a row of a list shows, and no more."""
@@ -256,6 +257,7 @@ class Certificate(models.Model):
             self.key is not None
             and self.key.destroyed_at is None
             and self.key_confirmed_at is None
+            and self.revoked_at is None
             and self.key_until is not None
             and self.key_until > clock.now()
         )

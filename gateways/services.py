@@ -70,7 +70,9 @@ def refuse_disputed(gateway: Gateway) -> None:
 
 def _move(gateway: Gateway, *, to: Vendor, actor: User) -> None:
     before = gateway.vendor
-    Gateway.objects.filter(pk=gateway.pk).update(vendor=to, name="", notes="")
+    # what the former owner wrote and was certified is none of the new one's business
+    cleared = {"name": "", "notes": "", "current_authority": None, "current_not_after": None}
+    Gateway.objects.filter(pk=gateway.pk).update(vendor=to, **cleared)
     for vendor in (before, to):
         record(actor, "gateway.moved", subject=gateway, vendor_id=vendor.pk)
 

@@ -34,5 +34,5 @@ def _tell(request: Request, template: str, addresses: list[str]) -> None:
         "url": settings.PUBLIC_URL + reverse("certificates:request", args=[request.pk]),
     }
     for address in addresses:
-        key = f"{template}:{request.pk}:{request.attempts if template == 'request_failed' else 0}:{address}"
+        key = f"{template}:{request.pk}:{request.lease_owner[-12:] if template == 'request_failed' else 0}:{address}"
         queue_mail(key=key, to=address, template=template, context=context)

@@ -33,7 +33,7 @@ def record_leaf(actor: User, gateway: Gateway, content: bytes) -> Certificate:
         with transaction.atomic():
             return _save(actor, gateway, facts, authority)
     except IntegrityError:
-        raise _refused("duplicate", "This certificate is on record already: nothing was added.") from None
+        raise _duplicate(facts, authority) from None
 
 
 def _only_one(content: bytes) -> CertificateFacts:
@@ -95,6 +95,16 @@ def _save(actor: User, gateway: Gateway, facts: CertificateFacts, authority: Aut
     record(actor, "certificate.recorded", subject=certificate, vendor_id=gateway.vendor_id, **details)
     record(actor, "gateway.certified", subject=gateway, vendor_id=gateway.vendor_id, **details)
     return certificate
+
+
+def _duplicate(facts: CertificateFacts, authority: Authority) -> Refused:
+    if Certificate.objects.filter(sha256=facts.sha256).exists():
+        return _refused("duplicate", "This certificate is on record already: nothing was added.")
+    return _refused(
+        "serial-used",
+        f"{authority.name} gave the serial number {facts.serial} to another certificate already. Serial numbers are "
+        "unique for each CA: issue it anew with another one.",
+    )
 
 
 def _refused(code: str, message: str) -> Refused:

@@ -65,13 +65,14 @@ def request_certificate(
     scoped = f"{gateway.pk}:{idempotency_key}"[:100]
     try:
         with transaction.atomic():
-            found = _asked_before(scoped)
-            return found or _ask(actor, gateway, key=scoped, lifetime_days=lifetime_days, source=csr or key_type)
+            if found := _asked_before(scoped):
+                return _same(found, lifetime_days, csr or key_type)
+            return _ask(actor, gateway, key=scoped, lifetime_days=lifetime_days, source=csr or key_type)
     except IntegrityError:
         found = _asked_before(scoped)  # another was faster, and the row is there
         if found is None:
             raise
-        return found
+        return _same(found, lifetime_days, csr or key_type)
 
 
 def approve_request(
@@ -185,6 +186,21 @@ def _from_vault(key_type: str) -> _Subject:
 
 def _asked_before(key: str) -> Request | None:
     return Request.objects.select_related("gateway", "vendor", "authority").filter(idempotency_key=key).first()
+
+
+def _same(found: Request, lifetime_days: int, source: bytes | str) -> Request:
+    """Refuse where the form was sent before with other values: nobody shall get what was not asked for."""
+    if isinstance(source, bytes):
+        is_same = found.csr is not None and inspect_csr(source, eui=found.gateway.eui).csr_der == bytes(found.csr)
+    else:
+        is_same = found.csr is None and found.key_type == source
+    if not (is_same and found.lifetime_days == lifetime_days):
+        raise Refused(
+            "asked-otherwise",
+            f"This form was sent before, for {found.lifetime_days} days with a key of type {found.key_type}. "
+            "Open the form anew to ask for something else.",
+        )
+    return found
 
 
 def _fresh(request: Request) -> Request:
