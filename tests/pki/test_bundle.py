@@ -95,11 +95,11 @@ def test_servers_of_different_versions_read_a_torn_bundle_differently() -> None:
         pytest.param(b"\n-----END A-----" * 50_000, id="END lines"),
     ],
 )
-def test_hostile_bundles_are_read_in_a_second(hostile: bytes, go: Go) -> None:
+def test_hostile_bundles_do_not_grind_on(hostile: bytes, go: Go) -> None:
     started = time.perf_counter()
 
     assert read_as_go(hostile, go) == ()
-    assert time.perf_counter() - started < 1
+    assert time.perf_counter() - started < 20  # seconds; quadratic work takes minutes
 
 
 @settings(max_examples=300, deadline=None)
