@@ -27,10 +27,10 @@ class Crash(Exception):
 
 @pytest.fixture
 def later(settings: Settings) -> Callable[[], None]:
-    """Sweep when all leases are over."""
+    """Sweep when all leases are over, and plans are too old to be taken up."""
 
     def sweep() -> None:
-        with clock.at(clock.now() + timedelta(seconds=settings.LEASE_SECONDS + 1)):
+        with clock.at(clock.now() + max(timedelta(seconds=settings.LEASE_SECONDS + 1), 2 * issuing.PLAN_AGE)):
             tasks.sweep()
 
     return sweep
@@ -108,7 +108,7 @@ def test_before_its_lease_is_over_nobody_else_works_on_it(approved: Request, mon
 def test_a_worker_that_lost_its_lease_finishes_nothing(
     name: str, approved: Request, later: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """G4: fails without `held_by(owner)` in `certificates.services.issuing._update`."""
+    """G4: fails without `state=state` in `certificates.services.issuing._update`."""
     real = getattr(issuing, name)
     slow = iter([True])
 
@@ -121,6 +121,29 @@ def test_a_worker_that_lost_its_lease_finishes_nothing(
     assert issue(approved.pk) is None
     assert Certificate.objects.count() == 1
     assert Signing.objects.filter(subject=EUI).count() == 1
+
+
+@pytest.mark.parametrize("name", ["_plan", "_advance", "_finish"])
+def test_a_worker_that_lost_its_lease_does_not_meddle_with_the_next_one(
+    name: str, approved: Request, later: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G4: fails without `held_by(owner)` in `certificates.services.issuing._update`."""
+    real = getattr(issuing, name)
+    claimed: list[str | None] = []
+
+    def be_late(*args: object, **kwargs: object) -> object:
+        with clock.at(clock.now() + timedelta(hours=1)):
+            claimed.append(Request.objects.unfinished().claim(approved.pk, seconds=60))
+        return real(*args, **kwargs)
+
+    with monkeypatch.context() as slow:
+        slow.setattr(issuing, name, be_late)
+        assert issue(approved.pk) is None
+    assert not Certificate.objects.exists()
+    approved.refresh_from_db()
+    assert [approved.lease_owner] == claimed
+    later()
+    assert Certificate.objects.count() == 1
 
 
 def test_a_late_worker_that_still_reserves_does_no_harm(

@@ -20,7 +20,7 @@ from cas.services import signing as register
 from cas.services.signing import revoke_signing
 from certificates import tasks
 from certificates.models import Certificate, Request
-from certificates.services import approve_request, issue, request_certificate
+from certificates.services import approve_request, issue, request_certificate, retry_request
 from certificates.services import issuing as module
 from core import clock
 from gateways.models import Gateway
@@ -174,6 +174,14 @@ def test_a_failure_is_mailed_to_vendor_and_operators(approved: Request, vendor_u
     assert set(Message.objects.values_list("recipient", flat=True)) == {vendor_user.email, operator.email}
 
 
+def test_what_fails_again_is_told_again(approved: Request, vendor_user: User, operator: User) -> None:
+    Request.objects.filter(pk=approved.pk).update(lifetime_days=730)
+    issue(approved.pk)
+    retry_request(approved, actor=operator)
+    issue(approved.pk)
+    assert Message.objects.filter(recipient=vendor_user.email).count() == 2
+
+
 def test_a_disputed_gateway_waits_for_the_decision(approved: Request, other_vendor_user: User, operator: User) -> None:
     """G12: fails without `refuse_disputed` in `certificates.services.requests.refuse_unissuable`."""
     dispute = claim(other_vendor_user, EUI)
@@ -229,6 +237,9 @@ def test_what_is_revoked_while_it_is_issued_is_revoked_when_it_appears(
     assert made is not None
     assert (made.revoked_at is not None, made.revocation_reason) == (True, "keyCompromise")
     assert Gateway.objects.get().current_not_after is None
+    assert not made.has_sealed_key
+    tasks.destroy_keys()
+    assert Key.objects.get(purpose="gateway").destroyed_at is not None
 
 
 def test_the_private_key_is_in_no_log_and_no_readable_column(

@@ -105,6 +105,14 @@ def test_the_list_is_filtered_by_everything_else(
         assert len(shown(client.get("/certificates/", query))) == count, query
 
 
+def test_a_name_is_found_though_it_could_be_a_part_of_an_eui(
+    rows: dict[str, Certificate], operator: User, client_of: ClientOf
+) -> None:
+    gateway = rows["soon"].gateway
+    Gateway.objects.filter(pk=gateway.pk).update(name="Facade beach")
+    assert shown(client_of(operator).get("/certificates/", {"q": "Facade"})) == [gateway.eui]
+
+
 def test_the_number_of_queries_does_not_grow(
     rows: dict[str, Certificate], issuing: Authority, operator: User, client_of: ClientOf,
     django_assert_num_queries: Any,

@@ -155,6 +155,14 @@ def test_the_same_leaf_twice_adds_nothing(authority: Authority, ca: Made, gatewa
     assert code_of(vendor_user, gateway, bytes(same)) == "duplicate"
 
 
+def test_a_serial_number_that_was_given_twice_is_named(
+    authority: Authority, ca: Made, gateway: Gateway, vendor_user: User
+) -> None:
+    record_leaf(vendor_user, gateway, make_leaf(ca, EUI, serial=77, key=makers.p256_key("first")).der)
+    again = make_leaf(ca, EUI, serial=77, key=makers.p256_key("second"))
+    assert code_of(vendor_user, gateway, again.der) == "serial-used"
+
+
 def test_a_disputed_gateway_gets_none(
     authority: Authority, ca: Made, gateway: Gateway, vendor_user: User, other_vendor_user: User
 ) -> None:
