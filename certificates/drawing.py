@@ -1,6 +1,8 @@
 """Certificates on a time axis."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 
 from django.urls import reverse
 
@@ -9,6 +11,7 @@ from cas.models import Authority
 from certificates.models import Certificate, Standing
 from core import clock
 from core.axis import Span, TimeAxis, draw
+from core.templatetags.ui import span_in_words
 
 STYLES = {Standing.VALID: "", Standing.SOON: "warn", Standing.EXPIRED: "past", Standing.SUPERSEDED: "past"}
 
@@ -22,8 +25,10 @@ def draw_path(certificate: Certificate) -> TimeAxis:
 
 def draw_history(certificates: Sequence[Certificate]) -> TimeAxis:
     """A gateway's certificates, latest first, below the authority of the latest."""
-    newest = certificates[0]
-    return draw([_authority(newest.authority, 0), *(_leaf(each, 0) for each in certificates)], now=clock.now())
+    authority, leaves = certificates[0].authority, [_leaf(each, 0) for each in certificates]
+    end = authority.not_after
+    above = replace(_authority(authority, 0), label="", note=f"Authority, {end_in_words(end)}")
+    return draw([above, *leaves], now=clock.now(), around=leaves)
 
 
 def _authority(authority: Authority, depth: int) -> Span:
@@ -48,7 +53,13 @@ def _leaf(certificate: Certificate, depth: int) -> Span:
         certificate.not_after,
         depth=depth,
         style=STYLES.get(certificate.standing, "bad"),
-        label=leaf_label(certificate.not_after, end),
+        label=_label(certificate, end),
         url=reverse("certificates:detail", args=[certificate.pk]),
         void_from=end,
     )
+
+
+def _label(certificate: Certificate, issuer_end: datetime) -> str:
+    if certificate.standing == Standing.SOON and certificate.not_after <= issuer_end:
+        return f"ends in {span_in_words(certificate.not_after - clock.now())}, no successor yet"
+    return leaf_label(certificate.not_after, issuer_end)

@@ -85,8 +85,8 @@ class CertificateFilter(_Scoped):
 class RequestFilter(_Scoped):
     q = django_filters.CharFilter(
         method="search",
-        label="EUI",
-        widget=forms.TextInput(attrs={"class": "form-control", "placeholder": "EUI", "autocomplete": "off"}),
+        label="EUI or name",
+        widget=forms.TextInput(attrs={"class": "form-control", "placeholder": "EUI or name", "autocomplete": "off"}),
     )
     state = django_filters.ChoiceFilter(choices=Request.State, label="State", empty_label="Any state", widget=SELECT)
     vendor = _vendors()

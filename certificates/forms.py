@@ -31,11 +31,17 @@ class _PemArea(forms.Textarea):
         return None if text and "PRIVATE KEY" in text.upper() else text
 
 
-def _pem_field(label: str, what: str, **more: Any) -> forms.CharField:
+class _Text(forms.CharField):
+    is_conditional = True  # needed unless there is a file
+
+
+class _File(forms.FileField):
+    is_conditional = True  # needed unless there is a text
+
+
+def _pem_field(label: str, what: str, **more: Any) -> _Text:
     attributes = {"rows": 6, "class": "c-mono", "spellcheck": "false", "placeholder": f"-----BEGIN {what}-----"}
-    return forms.CharField(
-        label=label, required=False, max_length=MAX_FILE_BYTES, widget=_PemArea(attrs=attributes), **more
-    )
+    return _Text(label=label, required=False, max_length=MAX_FILE_BYTES, widget=_PemArea(attrs=attributes), **more)
 
 
 class RequestForm(_FileOrText):
@@ -48,9 +54,9 @@ class RequestForm(_FileOrText):
         widget=forms.RadioSelect,
         initial=MADE_HERE,
     )
-    key_type = forms.ChoiceField(label="Key type", choices=[(each, each) for each in KEY_TYPES], required=False)
+    key_type = forms.ChoiceField(label="Key type", choices=[(each, each) for each in KEY_TYPES])
     csr = _pem_field("CSR", "CERTIFICATE REQUEST")
-    csr_file = forms.FileField(label="Or the CSR's file", required=False)
+    csr_file = _File(label="Or the CSR's file", required=False)
     lifetime_days = forms.TypedChoiceField(
         label="Lifetime",
         coerce=int,
@@ -72,12 +78,12 @@ class RequestForm(_FileOrText):
         common = {"lifetime_days": data["lifetime_days"], "idempotency_key": data["idempotency_key"]}
         if data["source"] == CSR:
             return {**common, "csr": self.octets(data["csr"], data["csr_file"])}
-        return {**common, "key_type": data["key_type"] or KEY_TYPES[0]}
+        return {**common, "key_type": data["key_type"]}
 
 
 class RecordForm(_FileOrText):
     leaf = _pem_field("Certificate", "CERTIFICATE", help_text="The gateway's own, signed by your authority.")
-    file = forms.FileField(label="Or its file", required=False)
+    file = _File(label="Or its file", required=False)
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

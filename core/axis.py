@@ -71,9 +71,12 @@ class TimeAxis:
     rows: tuple[Row, ...]
 
 
-def draw(spans: Sequence[Span], *, now: datetime) -> TimeAxis:
-    """Lay `spans` on one axis that reaches from the earliest to the latest instant of interest."""
-    scale = _Scale.over(spans, now)
+def draw(spans: Sequence[Span], *, now: datetime, around: Sequence[Span] = ()) -> TimeAxis:
+    """Lay `spans` on one axis that reaches from the earliest to the latest instant of interest.
+
+    With `around`, these are the ones of interest, and longer ones run off the edge.
+    """
+    scale = _Scale.over(around or spans, now)
     return TimeAxis(scale.percent(now), _ticks(scale, now), tuple(_row(span, scale) for span in spans))
 
 

@@ -10,9 +10,10 @@ from django.views.decorators.http import require_GET, require_http_methods
 from accounts.access import SignedInRequest, allowed
 from accounts.models import Vendor
 from audit.models import Record
-from core import csv, keyset
+from core import clock, csv, keyset
 from core.forms import attempt
 from core.pages import page
+from core.templatetags.ui import span_in_words
 from gateways import services
 from gateways.filters import DEFAULT_SORT, SORTS, filtered
 from gateways.forms import DecisionForm, DescriptionForm, RegisterForm
@@ -82,6 +83,7 @@ def detail(request: SignedInRequest, pk: int) -> HttpResponse:
         "gateway": gateway,
         "dashed": to_dashed(gateway.eui),
         "id6": to_id6(gateway.eui),
+        "ending": _ending(gateway),
         "is_disputed": Dispute.objects.open().filter(gateway=gateway).exists(),
         "records": records[:HISTORY],
     }
@@ -119,6 +121,11 @@ def close_dispute(request: SignedInRequest, pk: int) -> HttpResponse:
         messages.success(request, f"The dispute about {dispute.gateway} is decided.")
         return redirect("gateways:disputes")
     return page(request, "gateways/dispute.html", {"dispute": dispute, "form": form})
+
+
+def _ending(gateway: Gateway) -> str:
+    end = gateway.current_not_after
+    return f"Certificate ends in {span_in_words(end - clock.now())}" if end else ""
 
 
 def _filters_in_use(query: QueryDict) -> int:
