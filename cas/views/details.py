@@ -67,7 +67,8 @@ def download(request: SignedInRequest, pk: int, form: str) -> HttpResponse:
 @require_POST
 @allowed("operate_authorities")
 def revoke_signing(request: SignedInRequest, pk: int) -> HttpResponse:
-    row = get_object_or_404(Signing.objects.filter(issuer__isnull=False), pk=pk)
+    # what is signed has a row of its own, an authority or a certificate, and is revoked there
+    row = get_object_or_404(Signing.objects.may_exist().filter(issuer__isnull=False), pk=pk)
     form = RevokeSigningForm(request.POST)
     if not form.is_valid():
         raise Refused("reason-needed", "Choose a reason from the list.")

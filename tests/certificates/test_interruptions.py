@@ -108,7 +108,7 @@ def test_before_its_lease_is_over_nobody_else_works_on_it(approved: Request, mon
 def test_a_worker_that_lost_its_lease_finishes_nothing(
     name: str, approved: Request, later: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """G4: fails without `state=state` in `certificates.services.issuing._update`."""
+    """G4: fails with neither `held_by(owner)` nor `state=state` in `certificates.services.issuing._update`."""
     real = getattr(issuing, name)
     slow = iter([True])
 

@@ -42,6 +42,17 @@ def test_the_register_of_signatures_knows(certificate: Certificate, operator: Us
     assert (signing.revoked_at is not None, signing.revocation_reason) == (True, "superseded")
 
 
+def test_what_was_issued_is_not_revoked_in_the_register_alone(
+    certificate: Certificate, operator: User, client_of: ClientOf
+) -> None:
+    """Fails without `may_exist()` in `cas.views.details.revoke_signing`: the certificate would still look valid."""
+    signing = Signing.objects.get(request__certificate=certificate)
+    answer = client_of(operator).post(f"/authorities/signings/{signing.pk}/revoke/", {"reason": "superseded"})
+    assert answer.status_code == 404
+    signing.refresh_from_db()
+    assert signing.revoked_at is None
+
+
 def test_it_is_revoked_once(certificate: Certificate, operator: User) -> None:
     revoke(certificate, actor=operator, reason="superseded")
     with pytest.raises(Refused) as refused:
