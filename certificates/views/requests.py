@@ -39,7 +39,7 @@ def list_requests(request: SignedInRequest) -> HttpResponse:
         "page": shown,
         "filters": filters_in_use(request.GET, "state", "vendor"),
         "waiting": []
-        if request.GET
+        if any(request.GET.values())
         else Request.objects.visible_to(request.user).waiting().listed().order_by("pk")[:10],
     }
     return page(request, "certificates/requests.html", context, fragment="certificates/_requests.html")
