@@ -1,7 +1,7 @@
 """One function per intention: ask, decide, issue, hand over, record, revoke."""
 
 from certificates.services.custody import confirm_receipt, destroy_due_keys, private_key_pem, station_kit
-from certificates.services.issuing import issue
+from certificates.services.issuing import issue, issue_held
 from certificates.services.policy import set_policy
 from certificates.services.recording import record_leaf
 from certificates.services.requests import approve_request, refuse_request, request_certificate, retry_request
@@ -12,6 +12,7 @@ __all__ = [
     "confirm_receipt",
     "destroy_due_keys",
     "issue",
+    "issue_held",
     "private_key_pem",
     "record_leaf",
     "refuse_request",

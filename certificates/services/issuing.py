@@ -42,10 +42,17 @@ def issue(request_id: int) -> Certificate | None:
     Returns None where there is nothing to do, another works on it, or it has to wait. Runs outside of transactions.
     """
     owner = Request.objects.unfinished().claim(request_id, seconds=settings.LEASE_SECONDS)
-    if owner is None:
-        return None
+    return issue_held(request_id, owner) if owner else None
+
+
+def issue_held(request_id: int, owner: str) -> Certificate | None:
+    """The same for a request that `owner` has claimed: whoever claims it in the transaction that makes it is not
+    overtaken by the schedule. Returns None also where the lease is another's by now."""
     related = ("gateway", "vendor", "authority__key", "requested_by", "decided_by", "signing")
-    request = Request.objects.select_related(*related).get(pk=request_id)
+    held = Request.objects.unfinished().held_by(owner)
+    request = held.select_related(*related).filter(pk=request_id).first()
+    if request is None:
+        return None
     if request.attempts > MAX_ATTEMPTS:
         _stop(request, owner, f"Set aside after {MAX_ATTEMPTS} tries that did not end. An operator can try again.")
         return None

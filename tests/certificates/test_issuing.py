@@ -10,6 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from django.db import transaction
 from django.db.models import Model
 from pytest_django import Settings
 
@@ -20,7 +21,7 @@ from cas.services import signing as register
 from cas.services.signing import revoke_signing
 from certificates import tasks
 from certificates.models import Certificate, Request
-from certificates.services import approve_request, issue, request_certificate, retry_request
+from certificates.services import approve_request, issue, issue_held, request_certificate, retry_request, set_policy
 from certificates.services import issuing as module
 from core import clock
 from gateways.models import Gateway
@@ -112,6 +113,22 @@ def test_issuing_is_an_act_on_record(certificate: Certificate) -> None:
     act = Record.objects.get(action="certificate.issued")
     assert act.details["serial"] == certificate.serial
     assert act.vendor_id == certificate.vendor_id
+
+
+def test_who_claims_a_request_as_it_is_made_issues_it_undisturbed(
+    issuing: Authority, operator: User, vendor_user: User, gateway: Gateway
+) -> None:
+    """Fails when `issue_held` claims for itself."""
+    set_policy(gateway.vendor, actor=operator, authority=issuing, automatic=True)
+    with transaction.atomic():
+        made = request_certificate(vendor_user, gateway, lifetime_days=90, idempotency_key="h", key_type="P-256")
+        owner = Request.objects.unfinished().claim(made.pk, seconds=60)
+    tasks.sweep()
+    assert issue(made.pk) is None
+    assert issue_held(made.pk, "somebody else") is None
+    assert not Certificate.objects.exists()
+    assert issue_held(made.pk, owner or "") is not None
+    assert state_of(made) == ("issued", "")
 
 
 # what is not issued
