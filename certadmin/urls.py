@@ -3,6 +3,7 @@
 from django.urls import include, path
 
 from certadmin import views
+from certadmin.demonstration.views import demonstration
 from certadmin.overview.views import forecast_table, overview
 from certadmin.search import search
 
@@ -11,6 +12,7 @@ urlpatterns = [
     path("forecast/", forecast_table, name="forecast"),
     path("search/", search, name="search"),
     path("healthz", views.healthz, name="healthz"),
+    path("demonstration/", demonstration, name="demonstration"),
     path("", include("accounts.urls")),
     path("authorities/", include("cas.urls")),
     path("gateways/", include("gateways.urls")),

@@ -43,6 +43,7 @@ ENTRIES: dict[str, Entry] = {
     "search": Entry(ALL, query="?q=58A0", is_page=False),
     "healthz": Entry(OPEN, is_page=False),
     "welcome": Entry(OPERATORS),
+    "demonstration": Entry(OPERATORS, is_page=False),
     "account_login": Entry((200, 302, 302, 302, 302)),
     "account_logout": Entry((302, 200, 200, 200, 200)),
     "account_reset_password": Entry(OPEN),

@@ -3,6 +3,9 @@
 import re
 from dataclasses import dataclass, field
 
+from django.conf import settings
+from django.db import transaction
+
 from accounts.models import Deployment, User, Vendor
 from accounts.services import invitations, setup, vendors
 from alerts.tasks import send_due_notices
@@ -12,7 +15,7 @@ from certadmin.demonstration.cast import CUPS_URI, DEPLOYMENT, Company, Person
 from certadmin.demonstration.outside import OutsideAuthority, make_csr, make_leaf
 from certificates import services as certificates
 from certificates.models import Certificate, Request
-from certificates.tasks import destroy_keys, issue
+from certificates.tasks import destroy_keys
 from core import bell, clock
 from core.errors import Refused
 from gateways import services as gateways
@@ -38,6 +41,7 @@ class Desk:
     gateways: dict[str, Gateway] = field(default_factory=dict)
     authorities: dict[str, Authority] = field(default_factory=dict)
     requests: dict[str, Request] = field(default_factory=dict)
+    owners: dict[str, str] = field(default_factory=dict)  # of the leases of requests
 
     def person(self, person: Person) -> User:
         return self.people[person.email]
@@ -141,27 +145,37 @@ class Desk:
         certificates.set_policy(vendor, actor=self.person(by), authority=issuer, automatic=automatic)
 
     def request(self, person: Person, eui: str, *, days: int, key_made_here: bool = False) -> None:
-        made = certificates.request_certificate(
-            self.person(person),
-            self.gateways[eui],
-            lifetime_days=days,
-            idempotency_key=f"demonstration {clock.now():%Y-%m-%d %H:%M}",
-            csr=None if key_made_here else make_csr(eui),
-            key_type="P-256" if key_made_here else "",
-        )
-        self.requests[eui] = made
+        with transaction.atomic():
+            made = certificates.request_certificate(
+                self.person(person),
+                self.gateways[eui],
+                lifetime_days=days,
+                idempotency_key=f"demonstration {clock.now():%Y-%m-%d %H:%M}",
+                csr=None if key_made_here else make_csr(eui),
+                key_type="P-256" if key_made_here else "",
+            )
+            self.requests[eui] = made
+            self._hold(eui)
         bell.ring(send_due)
         if made.state == Request.State.APPROVED:
-            bell.ring(issue, made.pk)
+            self.issue(eui)
 
     def decide(self, eui: str, *, by: Person, is_issued: bool = True) -> None:
         request = self.requests[eui]
-        certificates.approve_request(request, actor=self.person(by), expected_sha256=request.content_sha256)
+        with transaction.atomic():
+            certificates.approve_request(request, actor=self.person(by), expected_sha256=request.content_sha256)
+            self._hold(eui)
         if is_issued:
-            bell.ring(issue, request.pk)
+            self.issue(eui)
 
-    def issue_late(self, eui: str) -> None:
-        bell.ring(issue, self.requests[eui].pk)
+    def _hold(self, eui: str) -> None:
+        """In the transaction that approves it, so that a running desk does not issue it now instead of then."""
+        request = self.requests[eui]
+        self.owners[eui] = Request.objects.unfinished().claim(request.pk, seconds=settings.LEASE_SECONDS) or ""
+
+    def issue(self, eui: str) -> None:
+        certificates.issue_held(self.requests[eui].pk, self.owners[eui])
+        bell.ring(send_due)
 
     def decline(self, eui: str, *, by: Person, reason: str) -> None:
         certificates.refuse_request(self.requests[eui], actor=self.person(by), reason=reason)

@@ -169,7 +169,7 @@ def _moved_away(desk: Desk, table: Timetable) -> None:
     def hand_over() -> None:
         dispute = desk.claim(MARA, sold)
         desk.hand_over(dispute, by=INES, reason="Sold to Ampere IoT; both confirmed by phone.")
-        desk.issue_late(sold)
+        desk.issue(sold)
 
     table.at(-6.2, partial(desk.request, VERA, sold, days=YEARS))
     table.at(-6.0, partial(desk.decide, sold, by=TOMAS, is_issued=False))
