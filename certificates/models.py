@@ -5,6 +5,7 @@ from typing import Self
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Coalesce
 
 from accounts.models import User, Vendor
 from cas.models import Authority, Signing
@@ -36,6 +37,11 @@ class RequestQuerySet(LeaseQuerySet["Request"]):
 
     def unfinished(self) -> Self:
         return self.filter(state__in=[Request.State.APPROVED, Request.State.RESERVED])
+
+    def due(self) -> Self:
+        """Those that nobody holds and that need not wait any more, due longest first: since the last try, or since
+        the decision where none was made."""
+        return self.unheld().order_by(Coalesce("lease_until", "decided_at"), "pk")
 
     def listed(self) -> Self:
         """With what a row of a list shows, and no more."""
