@@ -46,7 +46,7 @@ soak: .venv/dev.done .venv/static.done servers ## the faults at full count; prin
 	$(BIN)/pytest tests/soak -q -s -p no:cacheprovider
 
 bench: .venv/dev.done .venv/static.done servers ## measured comparisons (ONLY=name)
-	$(BIN)/python -m bench $(ONLY)
+	DJANGO_SETTINGS_MODULE=certadmin.settings $(BIN)/python -m bench $(ONLY)
 
 screenshots: .venv/dev.done .venv/static.done ## the pictures of the README and docs
 	$(BIN)/pytest tests/browser/test_pages.py -q -p no:cacheprovider

@@ -1,63 +1,22 @@
 """Every page as every role, in both themes, at desk and phone width: axe finds nothing, nothing scrolls sideways."""
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
 import pytest
-from django.urls import reverse
 from playwright.sync_api import Browser
 
+from tests.browser.addresses import PEOPLE, address, pages, read_rows
 from tests.browser.conftest import DEMO_PASSWORD
 from tests.browser.desk import PHONE, WIDE, Desk
 from tests.servers import Product, wait_until
-from tests.test_access import ENTRIES
 
 pytestmark = pytest.mark.browser
-
-PEOPLE = {
-    "nobody": (0, ""),
-    "operator": (1, "ines@fjordnet.example"),
-    "auditor": (2, "sigrid@fjordnet.example"),
-    "vendor": (3, "vera@solveig.example"),
-}
-SIGNS_OUT = {"account_logout"}
-SOLVEIG = "(SELECT vendor_id FROM accounts_user WHERE email = 'vera@solveig.example')"
-ROWS = {
-    "vendor": f"SELECT {SOLVEIG}",
-    "person": "SELECT id FROM accounts_user WHERE email = 'vera@solveig.example'",
-    "authority": f"SELECT min(id) FROM cas_authority WHERE vendor_id = {SOLVEIG}",
-    "issuing": "SELECT min(id) FROM cas_authority WHERE origin = 'operated' AND parent_id IS NOT NULL",
-    "gateway": f"SELECT min(gateway_id) FROM certificates_certificate WHERE vendor_id = {SOLVEIG}",
-    "dispute": "SELECT min(id) FROM gateways_dispute",
-    "request": f"SELECT min(id) FROM certificates_request WHERE vendor_id = {SOLVEIG}",
-    "waiting": f"SELECT max(id) FROM certificates_request WHERE vendor_id = {SOLVEIG} AND state = 'requested'",
-    "certificate": f"SELECT max(id) FROM certificates_certificate WHERE vendor_id = {SOLVEIG}",
-    "release": "SELECT max(id) FROM trust_release",
-    "store": "SELECT min(id) FROM trust_store",
-    "message": "SELECT max(id) FROM outbox_message",
-}
 
 
 @pytest.fixture(scope="session")
 def rows(demonstration: Product) -> dict[str, int]:
-    with closing(sqlite3.connect(demonstration.folder / "certadmin.sqlite3")) as database:
-        return {name: database.execute(sql).fetchone()[0] for name, sql in ROWS.items()}
-
-
-def pages(column: int) -> Iterator[str]:
-    """The names of the pages that answer 200 to this role."""
-    for name, entry in ENTRIES.items():
-        if entry.is_page and entry.answers[column] == 200 and name not in SIGNS_OUT:
-            yield name
-
-
-def address(name: str, rows: dict[str, int]) -> str:
-    entry = ENTRIES[name]
-    values = [each.strip("'") if each.startswith("'") else rows[each.split(".")[0]] for each in entry.arguments]
-    return reverse(name, args=values) + entry.query
+    return read_rows(demonstration.folder / "certadmin.sqlite3")
 
 
 @pytest.mark.parametrize("role", PEOPLE)

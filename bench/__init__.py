@@ -1,0 +1,1 @@
+"""Measured comparisons: `make bench`, or `make bench ONLY=name`."""
