@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Coalesce
 
 from accounts.models import User, Vendor
@@ -37,6 +37,16 @@ class RequestQuerySet(LeaseQuerySet["Request"]):
 
     def unfinished(self) -> Self:
         return self.filter(state__in=[Request.State.APPROVED, Request.State.RESERVED])
+
+    def left_behind(self) -> Self:
+        """Those of former owners: the gateway belongs to another vendor by now."""
+        return self.exclude(vendor_id=F("gateway__vendor_id"))
+
+    def with_key_to_destroy(self, given_up: datetime) -> Self:
+        """Those that came to nothing and whose key nobody can use: decided before `given_up`, or left behind."""
+        ended = self.filter(state__in=[Request.State.REFUSED, Request.State.FAILED, Request.State.MAY_EXIST])
+        sealed = ended.filter(key__isnull=False, key__destroyed_at__isnull=True)
+        return sealed.filter(Q(decided_at__lte=given_up) | ~Q(vendor_id=F("gateway__vendor_id")))
 
     def due(self) -> Self:
         """Those that nobody holds and that need not wait any more, due longest first: since the last try, or since
@@ -116,6 +126,10 @@ class Request(Leased):
         return self.gateway.vendor_id != self.vendor_id
 
     @property
+    def gateway_name(self) -> str:
+        return "" if self.has_moved else self.gateway.name
+
+    @property
     def is_settled(self) -> bool:
         """Nothing more happens to it by itself."""
         return self.state not in (self.State.APPROVED, self.State.RESERVED)
@@ -139,14 +153,15 @@ class CertificateQuerySet(models.QuerySet["Certificate"]):
         return self.filter(revoked_at__isnull=True, not_before__lte=instant, not_after__gt=instant)
 
     def with_successor(self, at: datetime) -> Self:
-        """Says of each, as `is_superseded`, whether another of its gateway is in force at `at` and lasts longer."""
+        """Says of each, as `is_superseded`, whether its vendor has another for the gateway that is in force at `at`
+        and lasts longer."""
         later = Certificate.objects.in_force(at).filter(
-            gateway_id=OuterRef("gateway_id"), not_after__gt=OuterRef("not_after")
+            gateway_id=OuterRef("gateway_id"), vendor_id=OuterRef("vendor_id"), not_after__gt=OuterRef("not_after")
         )
         return self.annotate(is_superseded=Exists(later))
 
     def current(self, at: datetime) -> Self:
-        """Neither over nor revoked, and none of the same gateway lasts longer."""
+        """Neither over nor revoked, and none of the same gateway and vendor lasts longer."""
         alive = self.filter(revoked_at__isnull=True, not_after__gt=at)
         return alive.with_successor(at).filter(is_superseded=False)
 
@@ -161,11 +176,18 @@ class CertificateQuerySet(models.QuerySet["Certificate"]):
             Standing.REVOKED: self.filter(revoked_at__isnull=False),
         }[Standing(standing)]
 
+    def left_behind(self) -> Self:
+        """Those of former owners: the gateway belongs to another vendor by now."""
+        return self.exclude(vendor_id=F("gateway__vendor_id"))
+
+    def with_key(self) -> Self:
+        """Those whose private key is sealed here."""
+        return self.filter(key__isnull=False, key__destroyed_at__isnull=True)
+
     def with_key_to_destroy(self, at: datetime) -> Self:
         """Those whose sealed key was handed over, waited too long, or has no use any more."""
-        sealed = self.filter(key__isnull=False, key__destroyed_at__isnull=True)
         is_over = Q(key_confirmed_at__isnull=False) | Q(key_until__lte=at) | Q(revoked_at__isnull=False)
-        return sealed.filter(is_over)
+        return self.with_key().filter(is_over | ~Q(vendor_id=F("gateway__vendor_id")))
 
     def listed(self, at: datetime) -> Self:
         """With what a row of a list shows, and no more."""
@@ -266,4 +288,5 @@ class Certificate(models.Model):
             and self.revoked_at is None
             and self.key_until is not None
             and self.key_until > clock.now()
+            and not self.has_moved
         )

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from certificates.views import certificates, policies, requests
+from certificates.views import certificates, disputes, policies, requests
 
 app_name = "certificates"
 urlpatterns: list[URLPattern] = [
@@ -21,6 +21,7 @@ urlpatterns: list[URLPattern] = [
     path("requests/<int:pk>/decide/", requests.decide, name="decide"),
     path("requests/<int:pk>/retry/", requests.retry, name="retry"),
     path("requests/<int:pk>/revoke/", requests.revoke, name="revoke_request"),
+    path("gateways/disputes/<int:pk>/", disputes.decide_dispute, name="decide_dispute"),
     path("gateways/<int:pk>/request/", requests.new, name="new"),
     path("gateways/<int:pk>/record/", certificates.record, name="record"),
     path("gateways/<int:pk>/certificates/", certificates.of_gateway, name="of_gateway"),

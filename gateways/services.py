@@ -45,7 +45,8 @@ def describe(gateway: Gateway, *, actor: User, name: str, notes: str) -> Gateway
 
 
 def close_dispute(dispute: Dispute, *, actor: User, outcome: str, reason: str) -> Dispute:
-    """Decide who owns a disputed gateway. Moving it closes every other claim on it by its new owner."""
+    """Decide who owns a disputed gateway: `certificates.services.decide_dispute` calls this, and in the same
+    transaction settles what was certified for the former owner."""
     if not actor.is_operator:
         raise Forbidden("not-for-your-role", "Only an operator decides a dispute.")
     with transaction.atomic():
@@ -70,9 +71,8 @@ def refuse_disputed(gateway: Gateway) -> None:
 
 def _move(gateway: Gateway, *, to: Vendor, actor: User) -> None:
     before = gateway.vendor
-    # what the former owner wrote and was certified is none of the new one's business
-    cleared = {"name": "", "notes": "", "current_authority": None, "current_not_after": None}
-    Gateway.objects.filter(pk=gateway.pk).update(vendor=to, **cleared)
+    # what the former owner wrote is none of the new one's business
+    Gateway.objects.filter(pk=gateway.pk).update(vendor=to, name="", notes="")
     for vendor in (before, to):
         record(actor, "gateway.moved", subject=gateway, vendor_id=vendor.pk)
 

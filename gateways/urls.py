@@ -11,7 +11,6 @@ urlpatterns: list[URLPattern] = [
     path("register/", views.register, name="register"),
     path("register/reading/", views.reading, name="reading"),
     path("disputes/", views.disputes, name="disputes"),
-    path("disputes/<int:pk>/", views.close_dispute, name="close_dispute"),
     path("<int:pk>/", views.detail, name="detail"),
     path("<int:pk>/edit/", views.edit, name="edit"),
 ]

@@ -16,7 +16,7 @@ from core.pages import page
 from core.templatetags.ui import span_in_words
 from gateways import services
 from gateways.filters import DEFAULT_SORT, SORTS, filtered
-from gateways.forms import DecisionForm, DescriptionForm, RegisterForm
+from gateways.forms import DescriptionForm, RegisterForm
 from gateways.models import Dispute, Gateway, Standing
 from pki.eui import InvalidEui, read_eui, to_dashed, to_id6
 
@@ -109,18 +109,6 @@ def disputes(request: SignedInRequest) -> HttpResponse:
     open_ones = rows.open().order_by("pk")[:200]
     closed = rows.filter(closed_at__isnull=False).order_by("-closed_at")[:50]
     return page(request, "gateways/disputes.html", {"disputes": open_ones, "closed": closed})
-
-
-@require_http_methods(["GET", "POST"])
-@allowed("operate")
-def close_dispute(request: SignedInRequest, pk: int) -> HttpResponse:
-    dispute = get_object_or_404(Dispute.objects.select_related("gateway__vendor", "claimant", "claimed_by"), pk=pk)
-    form = DecisionForm(request.POST or None)
-    if form.is_valid():
-        services.close_dispute(dispute, actor=request.user, **form.cleaned_data)
-        messages.success(request, f"The dispute about {dispute.gateway} is decided.")
-        return redirect("gateways:disputes")
-    return page(request, "gateways/dispute.html", {"dispute": dispute, "form": form})
 
 
 def _ending(gateway: Gateway) -> str:

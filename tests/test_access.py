@@ -81,7 +81,7 @@ ENTRIES: dict[str, Entry] = {
     "gateways:register": Entry(HANDS),
     "gateways:reading": Entry(HANDS, query="?eui=58A0CB8011D4", is_page=False),
     "gateways:disputes": Entry(STAFF),
-    "gateways:close_dispute": Entry(OPERATORS, ("dispute.pk",)),
+    "certificates:decide_dispute": Entry(OPERATORS, ("dispute.pk",)),
     "gateways:detail": Entry(OWN, ("gateway.pk",)),
     "gateways:edit": Entry(OWN_HANDS, ("gateway.pk",)),
     "certificates:list": Entry(ALL),

@@ -134,7 +134,7 @@ class Desk:
 
     def hand_over(self, dispute: Dispute, *, by: Person, reason: str) -> None:
         outcome = Dispute.Outcome.TRANSFERRED
-        gateways.close_dispute(dispute, actor=self.person(by), outcome=outcome, reason=reason)
+        certificates.decide_dispute(dispute, actor=self.person(by), outcome=outcome, reason=reason)
 
     def record(self, person: Person, eui: str, issuer: OutsideAuthority, *, years: int = 1) -> None:
         leaf = make_leaf(issuer, eui, now=clock.now(), lifetime=years * ONE_YEAR)

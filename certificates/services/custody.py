@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import Deployment, User
-from audit.services import SYSTEM, record
+from audit.services import SYSTEM, Machine, record
 from certificates.models import Certificate, Request
 from core import clock
 from core.errors import Forbidden, Refused
@@ -17,6 +17,8 @@ from pki.errors import PkiError
 
 def station_kit(certificate: Certificate, *, actor: User) -> bytes:
     """The files that a Basics Station reads, as a zip; with the private key where it is still sealed here."""
+    _refuse_foreign(certificate, actor)
+    _refuse_moved(certificate)
     deployment = Deployment.objects.first()
     if deployment is None or not (deployment.cups_uri and deployment.cups_trust):
         raise Refused("kit-not-configured", "A kit needs the CUPS address and trust of the settings page.")
@@ -36,6 +38,8 @@ def station_kit(certificate: Certificate, *, actor: User) -> bytes:
 
 def private_key_pem(certificate: Certificate, *, actor: User) -> bytes:
     """The private key alone, in the form that a Basics Station reads."""
+    _refuse_foreign(certificate, actor)
+    _refuse_moved(certificate)
     _refuse_gone(certificate)
     private_key = _open(certificate, actor, "certificate.key-downloaded")
     return kit.private_key_pem(private_key, bytes(certificate.der))
@@ -44,6 +48,7 @@ def private_key_pem(certificate: Certificate, *, actor: User) -> bytes:
 def confirm_receipt(certificate: Certificate, *, actor: User) -> Certificate:
     """Its holder has the key: destroy ours."""
     _refuse_foreign(certificate, actor)
+    _refuse_moved(certificate)
     _refuse_gone(certificate)
     with transaction.atomic():
         waiting = Certificate.objects.filter(pk=certificate.pk, key_confirmed_at__isnull=True)
@@ -60,33 +65,41 @@ def destroy_due_keys() -> int:
     count = 0
     for certificate in Certificate.objects.with_key_to_destroy(now).select_related("gateway").iterator():
         count += _destroy(certificate, certificate.key_id)
-    given_up = now - timedelta(days=settings.KEY_DAYS)
-    stuck = Request.objects.filter(
-        state__in=[Request.State.REFUSED, Request.State.FAILED, Request.State.MAY_EXIST],
-        key__destroyed_at__isnull=True,
-        key__isnull=False,
-        decided_at__lte=given_up,
-    )
+    stuck = Request.objects.with_key_to_destroy(now - timedelta(days=settings.KEY_DAYS))
     for request in stuck.select_related("gateway").iterator():
         count += _destroy(request, request.key_id)
     return count
 
 
-def _destroy(subject: Certificate | Request, key_id: object) -> int:
+def destroy_keys_left_behind(gateway_id: int, *, actor: User) -> None:
+    """Destroy what is sealed for the former owners of a gateway: they have no use for it, and it is nobody else's.
+
+    What a worker has in hand at that moment is refused to everybody, and destroyed by the schedule.
+    """
+    left = Certificate.objects.left_behind().filter(gateway_id=gateway_id).with_key()
+    for certificate in left.select_related("gateway"):
+        Certificate.objects.filter(pk=certificate.pk).update(key_until=clock.now())
+        _destroy(certificate, certificate.key_id, actor=actor)
+    ended = Request.objects.left_behind().filter(gateway_id=gateway_id).with_key_to_destroy(clock.now())
+    for request in ended.select_related("gateway"):
+        _destroy(request, request.key_id, actor=actor)
+
+
+def _destroy(subject: Certificate | Request, key_id: object, *, actor: User | Machine = SYSTEM) -> int:
     with transaction.atomic():
         if not vault.destroy_key(key_id):  # type: ignore[arg-type]  # the querysets name rows with a key only
             return 0
-        record(SYSTEM, f"{subject._meta.model_name}.key-destroyed", subject=subject, vendor_id=subject.vendor_id)
+        record(actor, f"{subject._meta.model_name}.key-destroyed", subject=subject, vendor_id=subject.vendor_id)
     return 1
 
 
 def _open(certificate: Certificate, actor: User, action: str) -> bytes:
     """Write down who reads the key, commit that, and only then open it."""
-    _refuse_foreign(certificate, actor)
     if certificate.key_id is None:
         raise Refused("no-key-here", "The private key of this certificate was never here.")
     vault.check_kek()
     with transaction.atomic():
+        _refuse_moved(certificate)
         record(actor, action, subject=certificate, vendor_id=certificate.vendor_id)
     return vault.open_private_key(certificate.key_id)
 
@@ -94,6 +107,16 @@ def _open(certificate: Certificate, actor: User, action: str) -> bytes:
 def _refuse_foreign(certificate: Certificate, actor: User) -> None:
     if not actor.is_operator and actor.vendor_id != certificate.vendor_id:
         raise Forbidden("not-for-your-role", "The key is for the vendor of this gateway.")
+
+
+def _refuse_moved(certificate: Certificate) -> None:
+    """Ask the database: the gateway may have moved since the page was opened."""
+    if Certificate.objects.left_behind().filter(pk=certificate.pk).exists():
+        raise Refused(
+            "gateway-moved",
+            "This gateway belongs to another vendor by now, so nothing for it is handed out, and a private key that "
+            "was made here is destroyed. If that is wrong, tell an operator.",
+        )
 
 
 def _refuse_gone(certificate: Certificate) -> None:

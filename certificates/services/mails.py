@@ -23,7 +23,7 @@ def _tell(request: Request, template: str, addresses: list[str]) -> None:
     context = {
         "deployment": deployment.name if deployment else "",
         "eui": request.gateway.eui,
-        "gateway_name": request.gateway.name,
+        "gateway_name": request.gateway_name,
         "vendor": request.vendor.name,
         "authority": request.authority.name,
         "requested_at": request.requested_at,

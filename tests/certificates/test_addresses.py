@@ -33,7 +33,7 @@ ACT = [
 ]  # fmt: skip
 BOTH = [
     "certificates:revoke", "certificates:new", "certificates:record", "certificates:policy", "gateways:edit",
-    "gateways:close_dispute",
+    "certificates:decide_dispute",
 ]  # fmt: skip
 
 

@@ -21,11 +21,18 @@ from cas.services import signing as register
 from cas.services.signing import revoke_signing
 from certificates import tasks
 from certificates.models import Certificate, Request
-from certificates.services import approve_request, issue, issue_held, request_certificate, retry_request, set_policy
+from certificates.services import (
+    approve_request,
+    decide_dispute,
+    issue,
+    issue_held,
+    request_certificate,
+    retry_request,
+    set_policy,
+)
 from certificates.services import issuing as module
 from core import clock
 from gateways.models import Gateway
-from gateways.services import close_dispute
 from keys import services as vault
 from keys.models import Key
 from outbox.models import Message
@@ -204,7 +211,7 @@ def test_a_disputed_gateway_waits_for_the_decision(approved: Request, other_vend
     dispute = claim(other_vendor_user, EUI)
     assert issue(approved.pk) is None
     assert state_of(approved)[0] == "approved"
-    close_dispute(dispute, actor=operator, outcome="kept", reason="Delivery note")
+    decide_dispute(dispute, actor=operator, outcome="kept", reason="Delivery note")
     with clock.at(clock.now() + timedelta(minutes=5)):
         assert issue(approved.pk) is not None
 
@@ -213,7 +220,7 @@ def test_a_gateway_that_moved_gets_no_certificate_of_its_former_owner(
     approved: Request, other_vendor_user: User, operator: User
 ) -> None:
     dispute = claim(other_vendor_user, EUI)
-    close_dispute(dispute, actor=operator, outcome="moved", reason="Sold")
+    decide_dispute(dispute, actor=operator, outcome="moved", reason="Sold")
     assert issue(approved.pk) is None
     assert state_of(approved)[0] == "failed"
 

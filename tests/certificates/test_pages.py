@@ -15,9 +15,9 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import User, Vendor
 from cas.models import Authority
 from certificates.models import Certificate
+from certificates.services import decide_dispute
 from core import clock
 from gateways.models import Dispute, Gateway
-from gateways.services import close_dispute
 from tests.gateways.claims import claim
 
 ClientOf = Callable[[User], Client]
@@ -158,7 +158,7 @@ def test_the_gateways_page_draws_its_certificates(
 @pytest.fixture
 def moved(certificate: Certificate, operator: User, other_vendor_user: User) -> Dispute:
     """The gateway belongs to the other vendor now, which gave it a name."""
-    dispute = close_dispute(claim(other_vendor_user, EUI), actor=operator, outcome="moved", reason="Sold")
+    dispute = decide_dispute(claim(other_vendor_user, EUI), actor=operator, outcome="moved", reason="Sold")
     Gateway.objects.update(name="New mast")
     return dispute
 
