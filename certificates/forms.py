@@ -35,6 +35,10 @@ class _Text(forms.CharField):
     is_conditional = True  # needed unless there is a file
 
 
+class _Choice(forms.ChoiceField):
+    is_conditional = True  # needed where the key is made here
+
+
 class _File(forms.FileField):
     is_conditional = True  # needed unless there is a text
 
@@ -54,7 +58,7 @@ class RequestForm(_FileOrText):
         widget=forms.RadioSelect,
         initial=MADE_HERE,
     )
-    key_type = forms.ChoiceField(label="Key type", choices=[(each, each) for each in KEY_TYPES])
+    key_type = _Choice(label="Key type", required=False, choices=[(each, each) for each in KEY_TYPES])
     csr = _pem_field("CSR", "CERTIFICATE REQUEST")
     csr_file = _File(label="Or the CSR's file", required=False)
     lifetime_days = forms.TypedChoiceField(
@@ -70,6 +74,8 @@ class RequestForm(_FileOrText):
         data = super().clean() or {}
         if data.get("source") == CSR and not (data.get("csr") or data.get("csr_file")):
             self.add_error("csr", "Paste the CSR, or choose its file.")
+        if data.get("source") == MADE_HERE and data.get("key_type") == "":
+            self.add_error("key_type", "Choose the type of the key that is made here.")
         return data
 
     def wish(self) -> dict[str, Any]:

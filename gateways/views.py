@@ -46,8 +46,9 @@ def export(request: SignedInRequest) -> StreamingHttpResponse:
 @require_http_methods(["GET", "POST"])
 @allowed("hand_in")
 def register(request: SignedInRequest) -> HttpResponse:
-    form = RegisterForm(request.POST or None, user=request.user, initial={"vendor": request.GET.get("vendor")})
-    if request.method == "POST" and form.is_valid() and form.reading:
+    posted = request.POST if request.method == "POST" else None
+    form = RegisterForm(posted, user=request.user, initial={"vendor": request.GET.get("vendor")})
+    if form.is_valid() and form.reading:
         data, eui = form.cleaned_data, form.reading.eui
         vendor: Vendor = request.user.vendor or data["vendor"]
         gateway = attempt(form, lambda: services.register(request.user, vendor, eui, data["name"]))

@@ -166,8 +166,8 @@ def receipt(request: SignedInRequest, pk: int) -> HttpResponse:
 @allowed("hand_in")
 def record(request: SignedInRequest, pk: int) -> HttpResponse:
     gateway = get_object_or_404(Gateway.objects.visible_to(request.user).select_related("vendor"), pk=pk)
-    form = RecordForm(request.POST or None, request.FILES or None)
-    if request.method == "POST" and form.is_valid():
+    form = RecordForm(request.POST if request.method == "POST" else None, request.FILES or None)
+    if form.is_valid():
         content = form.content()
         certificate = attempt(form, lambda: services.record_leaf(request.user, gateway, content))
         if certificate:
@@ -181,8 +181,8 @@ def record(request: SignedInRequest, pk: int) -> HttpResponse:
 def revoke(request: SignedInRequest, pk: int) -> HttpResponse:
     """First who honours it, then the act."""
     certificate = _certificate(request.user, pk)
-    form = RevokeForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
+    form = RevokeForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
         reason = form.cleaned_data["reason"]
         revoked = attempt(form, lambda: services.revoke(certificate, actor=request.user, reason=reason))
         if revoked:

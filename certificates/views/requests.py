@@ -76,8 +76,8 @@ def filters_in_use(query: QueryDict, *names: str) -> int:
 @allowed("hand_in")
 def new(request: SignedInRequest, pk: int) -> HttpResponse:
     gateway = get_object_or_404(Gateway.objects.visible_to(request.user).select_related("vendor"), pk=pk)
-    form = RequestForm(request.POST or None, request.FILES or None, initial=_proposed())
-    if request.method == "POST" and form.is_valid():
+    form = RequestForm(request.POST if request.method == "POST" else None, request.FILES or None, initial=_proposed())
+    if form.is_valid():
         made = attempt(form, lambda: _ask(request.user, gateway, form))
         if made:
             ring(tasks.issue, made.pk)
