@@ -245,6 +245,7 @@ SEAL_SECONDS = environment.number("SEAL_SECONDS", 2)
 STORE_ALARM_MINUTES = 15  # a store that does not answer for so long is told to the operators
 STORE_CHECK_SECONDS = environment.number("STORE_CHECK_SECONDS", 300)
 GATEWAYS_PER_DAY = environment.number("GATEWAYS_PER_DAY", 500)  # that one vendor may register or claim
+MAX_OPEN_REQUESTS = environment.number("MAX_OPEN_REQUESTS", 1000)  # that one vendor may have undecided or unfinished
 KEY_DAYS = 7  # how long a key made here waits for its holder
 LOG_LEVEL = environment.text("LOG_LEVEL", "INFO")
 LOGGING = {

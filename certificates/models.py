@@ -35,6 +35,10 @@ class RequestQuerySet(LeaseQuerySet["Request"]):
     def waiting(self) -> Self:
         return self.filter(state=Request.State.REQUESTED)
 
+    def open(self) -> Self:
+        """Neither decided against nor ended."""
+        return self.filter(state__in=[Request.State.REQUESTED, Request.State.APPROVED, Request.State.RESERVED])
+
     def unfinished(self) -> Self:
         return self.filter(state__in=[Request.State.APPROVED, Request.State.RESERVED])
 

@@ -4,9 +4,10 @@ import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from accounts.models import User
+from accounts.models import User, Vendor
 from accounts.services.four_eyes import decide
 from audit.services import SYSTEM, record
 from cas.models import Authority
@@ -15,7 +16,7 @@ from certificates.services import mails
 from certificates.services.content import content_sha256
 from certificates.services.policy import issuing_authority, policy_of, refuse_unusable
 from core import clock
-from core.errors import Forbidden, Refused
+from core.errors import Forbidden, Refused, TooMany
 from gateways.models import Gateway
 from gateways.services import refuse_disputed
 from keys import services as vault
@@ -134,6 +135,7 @@ def refuse_unissuable(request: Request) -> None:
 
 def _ask(actor: User, gateway: Gateway, *, key: str, lifetime_days: int, source: bytes | str) -> Request:
     refuse_disputed(gateway)
+    _refuse_too_many(actor, gateway.vendor)
     authority = issuing_authority(gateway.vendor)
     _refuse_lifetime(lifetime_days, authority)
     subject = _from_csr(source, gateway) if isinstance(source, bytes) else _from_vault(source)
@@ -228,6 +230,17 @@ def _decision(request: Request) -> dict[str, object]:
 def _refuse_foreign(actor: User, gateway: Gateway) -> None:
     if not actor.is_operator and actor.vendor_id != gateway.vendor_id:
         raise Forbidden("not-your-gateway", "You can ask for certificates of your own gateways only.")
+
+
+def _refuse_too_many(actor: User, vendor: Vendor) -> None:
+    """Bound what one vendor can pile up. Operators know what they do."""
+    most = settings.MAX_OPEN_REQUESTS
+    if not actor.is_operator and Request.objects.open().filter(vendor=vendor).count() >= most:
+        raise TooMany(
+            "too-many-requests",
+            f"{vendor.name} has {most} open requests, and no more are taken at a time. Go on when some of them are "
+            "decided and issued, or ask an operator to do so.",
+        )
 
 
 def _refuse_lifetime(days: int, authority: Authority) -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError
+from pytest_django import Settings
 
 from accounts.models import User, Vendor
 from audit.models import Record
@@ -20,7 +21,7 @@ from certificates.services import (
 )
 from certificates.services.requests import CsrRefused
 from core import clock
-from core.errors import Forbidden, Refused
+from core.errors import Forbidden, Refused, TooMany
 from gateways.models import Gateway
 from gateways.services import register
 from keys.models import Key
@@ -124,6 +125,31 @@ def test_a_disputed_gateway_gets_no_request(
         ask(vendor_user, gateway)
     assert code_of(refused) == "gateway-disputed"
     assert not Request.objects.exists()
+
+
+def test_a_vendor_has_so_many_open_requests_and_no_more(
+    wish: Request, operator: User, vendor: Vendor, vendor_user: User, gateway: Gateway, settings: Settings
+) -> None:
+    """Fails without `_refuse_too_many` in `certificates.services.requests._ask`; no key is made in vain."""
+    settings.MAX_OPEN_REQUESTS = 1
+    second = register(operator, vendor, "58A0CBFFFE8011D5")
+    with pytest.raises(TooMany, match="ask an operator"):
+        ask(vendor_user, second)
+    assert Key.objects.filter(purpose="gateway").count() == 1
+    assert ask(vendor_user, gateway, idempotency_key="w") == wish  # the same form sent twice is no more than once
+    refuse_request(wish, actor=operator, reason="No")
+    assert ask(vendor_user, second).pk
+
+
+def test_the_quota_is_each_vendors_own_and_none_for_operators(
+    wish: Request, issuing: Authority, operator: User, other_vendor_user: User, settings: Settings
+) -> None:
+    settings.MAX_OPEN_REQUESTS = 1
+    assert other_vendor_user.vendor is not None
+    set_policy(other_vendor_user.vendor, actor=operator, authority=issuing, automatic=False)
+    theirs = register(operator, other_vendor_user.vendor, "AC1F09FFFE000001")
+    assert ask(other_vendor_user, theirs).pk
+    assert ask(operator, wish.gateway).pk
 
 
 @pytest.mark.parametrize("days", [0, 1, 91, 3650])
