@@ -4,13 +4,14 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from accounts.models import User, Vendor
 from core import clock
 from core.logs import one_line
 from keys.models import Key
 from pki.facts import CertificateFacts
+from pki.profiles import ISSUING, ROOT
 
 
 class AuthorityQuerySet(models.QuerySet["Authority"]):
@@ -213,6 +214,21 @@ class SigningQuerySet(models.QuerySet["Signing"]):
 
     def reserved_before(self, instant: datetime) -> Self:
         return self.reserved().filter(reserved_at__lte=instant)
+
+    def without_authority(self, signed_before: datetime) -> Self:
+        """Signed as an authority by one of our keys, and whoever did it never wrote the authority down.
+
+        Told by their issuers, of which there are few: gateways' signatures, by the million, are not looked at.
+        """
+        roots = list(Authority.objects.operated_roots().values_list("pk", flat=True))
+        made = self.filter(Q(issuer__isnull=True) | Q(issuer__in=roots), profile__in=[ROOT.name, ISSUING.name])
+        kept = Authority.objects.operated().filter(serial=OuterRef("serial"))
+        signed = made.filter(state=Signing.State.SIGNED, signed_at__lte=signed_before, revoked_at__isnull=True)
+        return signed.filter(~Exists(kept))
+
+    def doubtful_roots(self) -> Self:
+        """Roots that may exist, and of which nobody said that they are given up."""
+        return self.may_exist().filter(issuer__isnull=True, revoked_at__isnull=True)
 
     def open_to_sign(self) -> Self:
         """Not signed and not revoked: whoever was interrupted may still finish these."""

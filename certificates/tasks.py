@@ -6,6 +6,7 @@ import time
 from celery import shared_task
 
 from audit.services import beat
+from cas.services.operate import finish_interrupted
 from cas.services.signing import settle_stale
 from certificates.models import Request
 from certificates.services import destroy_due_keys
@@ -37,6 +38,7 @@ def sweep() -> None:
         if time.monotonic() >= end:
             break
     settle_stale()
+    finish_interrupted()
     ring(send_due)
     beat("sweep requests")
 

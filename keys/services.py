@@ -43,6 +43,11 @@ def public_key(key_id: uuid.UUID) -> bytes:
     return bytes(Key.objects.only("public_key").get(pk=key_id).public_key)
 
 
+def find_key(spki_sha256: str) -> Key | None:
+    """Return the key pair whose public half has this hash, unless it is destroyed."""
+    return Key.objects.filter(spki_sha256=spki_sha256, destroyed_at__isnull=True).first()
+
+
 def sign(key_id: uuid.UUID, tbs: bytes) -> bytes:
     """Return the signature over `tbs`, with the hash that belongs to the key's type; the use is counted."""
     signature = private_keys.sign(open_private_key(key_id), tbs)

@@ -1,12 +1,14 @@
 """Operated authorities: made here, their keys in the vault."""
 
+import logging
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from accounts.models import User
-from audit.services import record
+from audit.services import SYSTEM, record
 from cas.models import Authority, Signing
 from cas.services import signing
 from core import clock
@@ -17,6 +19,8 @@ from pki.errors import PkiError
 from pki.facts import read_certificate
 from pki.issuing import Template, Twin, new_serial, prepare, validity
 from pki.profiles import ISSUING, ROOT, Profile
+
+log = logging.getLogger(__name__)
 
 YEAR = timedelta(days=365)
 _FIELDS = {
@@ -55,18 +59,39 @@ def create_issuing(actor: User, parent: Authority, plan: Plan) -> Authority:
     return _create(actor, plan, profile=ISSUING, parent=parent)
 
 
+def finish_interrupted() -> int:
+    """Write down the authorities that were signed by somebody who did not live to do it; return how many.
+
+    The certificate is the one on record, to the byte: nothing is signed anew.
+    """
+    count = 0
+    for row in Signing.objects.without_authority(signing.stale_since()).select_related("issuer"):
+        try:
+            _finish(row)
+        except Exception:
+            log.exception("The authority of signing %s could not be completed", row.pk)
+        else:
+            count += 1
+    return count
+
+
+def give_up(row: Signing, *, actor: User, reason: str) -> Signing:
+    """Revoke by serial what may exist. The key of a root, which signs nothing but itself then, is destroyed."""
+    with transaction.atomic():
+        revoked = signing.revoke_signing(row, actor=actor, reason=reason)
+        if revoked.state != Signing.State.MAY_EXIST:
+            raise Refused("signed-meanwhile", "It was signed meanwhile, and is on record. Reload the page.")
+        if revoked.issuer_id is None:
+            vault.destroy_key(revoked.key_id)
+    return revoked
+
+
 def _create(actor: User, plan: Plan, *, profile: Profile, parent: Authority | None) -> Authority:
     """Key, reservation, signature, row: each committed before the next, so that nothing is signed unrecorded."""
     _refuse_taken(plan.name)
     key = vault.create_key(plan.key_type, purpose="authority")
     reserved = _reserve(actor, plan, profile=profile, parent=parent, key=key)
-    der = signing.sign(reserved)
-    with transaction.atomic():
-        authority = _operated(actor, der, parent=parent, key=key)
-        authority.save()
-        kind = "root" if parent is None else "issuing"
-        record(actor, "authority.created", subject=authority, kind=kind, sha256=authority.sha256)
-    return authority
+    return _keep(actor, signing.sign(reserved), parent=parent, key=key, requester=actor.name)
 
 
 def _refuse_taken(name: str) -> None:
@@ -106,7 +131,30 @@ def _twin(plan: Plan, *, profile: Profile, parent: Authority | None, key: Key) -
     )
 
 
-def _operated(actor: User, der: bytes, *, parent: Authority | None, key: Key) -> Authority:
+def _finish(row: Signing) -> Authority:
+    der = signing.sign(row)  # signed before, so these are the recorded bytes
+    facts = read_certificate(der)
+    key = vault.find_key(facts.spki_sha256)
+    if key is None:
+        raise Refused("key-destroyed", f"The key of {facts.name} is destroyed. Revoke serial {row.serial}.")
+    return _keep(None, der, parent=row.issuer, key=key, requester=row.requester)
+
+
+def _keep(actor: User | None, der: bytes, *, parent: Authority | None, key: Key, requester: str) -> Authority:
+    """Write the authority down, unless somebody was faster; `actor` is None for the schedule."""
+    authority = _operated(actor, der, parent=parent, key=key)
+    try:
+        with transaction.atomic():
+            authority.save()
+            details: dict[str, Any] = {"sha256": authority.sha256, "requester": requester}
+            kind = "root" if parent is None else "issuing"
+            record(actor or SYSTEM, "authority.created", subject=authority, kind=kind, **details)
+    except IntegrityError:
+        return Authority.objects.get(sha256=authority.sha256)
+    return authority
+
+
+def _operated(actor: User | None, der: bytes, *, parent: Authority | None, key: Key) -> Authority:
     now = clock.now()
     return Authority.from_facts(
         read_certificate(der),

@@ -6,7 +6,7 @@ recorded. A row in between can be finished by calling `sign` again, which gives 
 """
 
 import hashlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -73,9 +73,13 @@ def sign(signing: Signing) -> bytes:
 
 def settle_stale() -> int:
     """Say `may-exist` of what was reserved long ago and never finished; return how many rows were settled."""
-    age = timedelta(seconds=settings.LEASE_SECONDS * LEASES_UNTIL_SETTLED)
-    stale = Signing.objects.reserved_before(clock.now() - age)
+    stale = Signing.objects.reserved_before(stale_since())
     return stale.update(state=Signing.State.MAY_EXIST)
+
+
+def stale_since() -> datetime:
+    """Who began before this instant and is not done was interrupted."""
+    return clock.now() - timedelta(seconds=settings.LEASE_SECONDS * LEASES_UNTIL_SETTLED)
 
 
 def revoke_signing(signing: Signing, *, actor: User, reason: str) -> Signing:

@@ -16,8 +16,8 @@ from audit.models import Record
 from cas.chains import draw_chain
 from cas.forms import ReviewForm, RevokeSigningForm
 from cas.models import Authority, Signing
+from cas.services import operate
 from cas.services import review as reviewing
-from cas.services import signing
 from core.bell import ring
 from core.errors import Refused
 from core.forms import attempt
@@ -68,13 +68,13 @@ def download(request: SignedInRequest, pk: int, form: str) -> HttpResponse:
 @allowed("operate_authorities")
 def revoke_signing(request: SignedInRequest, pk: int) -> HttpResponse:
     # what is signed has a row of its own, an authority or a certificate, and is revoked there
-    row = get_object_or_404(Signing.objects.may_exist().filter(issuer__isnull=False), pk=pk)
+    row = get_object_or_404(Signing.objects.may_exist(), pk=pk)
     form = RevokeSigningForm(request.POST)
     if not form.is_valid():
         raise Refused("reason-needed", "Choose a reason from the list.")
-    signing.revoke_signing(row, actor=request.user, reason=form.cleaned_data["reason"])
+    operate.give_up(row, actor=request.user, reason=form.cleaned_data["reason"])
     messages.success(request, f"Serial {row.serial} is revoked.")
-    return redirect("cas:detail", row.issuer_id)
+    return redirect("cas:detail", row.issuer_id) if row.issuer_id else redirect("cas:list")
 
 
 def _authority(user: User, pk: int) -> Authority:

@@ -5,9 +5,12 @@ from django.views.decorators.http import require_GET
 
 from accounts.access import SignedInRequest, allowed
 from cas.filters import DEFAULT_SORT, SORTS, filtered
+from cas.forms import RevokeSigningForm
 from cas.models import Authority, Signing
 from core import keyset
 from core.pages import page
+
+SIGNINGS = 20
 
 
 @require_GET
@@ -21,9 +24,16 @@ def list_authorities(request: SignedInRequest) -> HttpResponse:
         "page": shown,
         "rows": [(each, gateways.get(each.pk, 0)) for each in shown.rows],
         "filters": _filters_in_use(request.GET),
-        "unsettled_roots": Signing.objects.may_exist().filter(issuer=None).count() if request.user.sees_all else 0,
+        **_doubtful_roots(request),
     }
     return page(request, "cas/list.html", context, fragment="cas/_list.html")
+
+
+def _doubtful_roots(request: SignedInRequest) -> dict[str, object]:
+    if not request.user.sees_all:
+        return {}
+    rows = Signing.objects.doubtful_roots().defer("tbs")
+    return {"doubtful": rows[:SIGNINGS], "revoke_form": RevokeSigningForm()}
 
 
 def _filters_in_use(query: QueryDict) -> int:

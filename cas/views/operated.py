@@ -23,8 +23,9 @@ def operate(request: SignedInRequest) -> HttpResponse:
     roots = Authority.objects.operated_roots().valid_at(clock.now())
     chosen = request.POST.get("kind") or request.GET.get("kind") or ("issuing" if roots.exists() else "root")
     is_root = chosen == "root"
-    form = (RootForm if is_root else IssuingForm)(request.POST or None, initial=_initial(request, roots.first()))
-    if request.method == "POST" and form.is_valid():
+    posted = request.POST if request.method == "POST" else None
+    form = (RootForm if is_root else IssuingForm)(posted, initial=_initial(request, roots.first()))
+    if form.is_valid():
         authority = attempt(form, lambda: _create(request.user, form))
         if authority:
             return _onwards(request, authority)
