@@ -6,8 +6,7 @@ from django.db.models import Exists, OuterRef
 
 from cas.models import Authority, AuthorityQuerySet
 from certificates.models import Certificate, CertificateQuerySet
-from trust.models import Group
-from trust.services.groups import COMMON
+from trust.models import COMMON, Group
 from trust.services.releases import published_release
 
 

@@ -5,6 +5,8 @@ import hashlib
 import posixpath
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 import yaml
 
@@ -98,15 +100,79 @@ def index_paths(index: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     return tuple(posixpath.normpath(f"{group}/{entry}") for group, entries in index.items() for entry in entries)
 
 
+@dataclass(frozen=True, slots=True)
+class BundleEntry:
+    """A certificate of a bundle, and what the comment line above it says."""
+
+    der: bytes
+    vendor: str
+    subject: str
+    not_after: datetime
+
+
+def write_annotated_bundle(entries: Iterable[BundleEntry]) -> bytes:
+    """A PEM bundle by SHA-256 of the certificates, with a comment line above each; the same set is the same bytes.
+
+    The first line is a comment too, so that a byte order mark put before the file does not cost its first block.
+    Raises `PkiError` as `write_bundle`.
+    """
+    ordered = sorted(entries, key=lambda each: hashlib.sha256(each.der).digest())
+    pem = b"".join(_comment(each) + _to_pem(each.der) for each in ordered)
+    read_strictly(pem)
+    return pem
+
+
+def _comment(entry: BundleEntry) -> bytes:
+    """What people typed is made harmless: printable ASCII, one line, and never the marks of a PEM block."""
+    words = (_plain(entry.vendor, 60), _plain(entry.subject, 120), f"expires {entry.not_after:%Y-%m-%d}")
+    return f"# {' | '.join(words)}\n".encode()
+
+
+def _plain(text: str, most: int) -> str:
+    ascii_only = "".join(each if " " <= each <= "~" and each not in "|#" else "?" for each in text)
+    return re.sub(r"-{2,}", "-", ascii_only)[:most].strip()
+
+
+def read_groups(content: bytes) -> dict[str, tuple[str, ...]]:
+    """The files of every key that `index.yml` has, also of those that The Things Stack ignores.
+
+    Raises `PkiError` where the index is no mapping of names to lists of names.
+    """
+    document = _load_yaml(content)
+    if document in _NULLS:
+        return {}
+    if not isinstance(document, Mapping):
+        raise _unreadable("it is not a list of files by group")
+    groups = {str(key): () if entries in _NULLS else entries for key, entries in document.items()}
+    if not all(isinstance(entries, tuple | list) and _are_names(entries) for entries in groups.values()):
+        raise _unreadable("what stands under a group is not a list of file names")
+    return {key: tuple(entries) for key, entries in groups.items()}
+
+
 def write_index(index: Mapping[str, Iterable[str]]) -> bytes:
-    """The content of `index.yml`: empty where nothing is listed. Raises `PkiError` for unusual names."""
-    entries = tuple(index.get(INDEX_GROUP, ()))
-    wrong = [each for each in entries if not _FILE_NAME.fullmatch(each)]
-    if wrong or set(index) - {INDEX_GROUP}:
-        raise PkiError("index-entry", "An index lists plain file names under “common”, nothing else.")
-    if not entries:
+    """The content of `index.yml`, `common` first, then the other groups by name; empty where nothing is listed.
+
+    Raises `PkiError` for unusual names: The Things Stack joins them to paths.
+    """
+    groups = {name: tuple(entries) for name, entries in index.items()}
+    names = [*groups, *(entry for entries in groups.values() for entry in entries)]
+    if not all(_FILE_NAME.fullmatch(each) for each in names):
+        raise PkiError("index-entry", "An index lists plain file names under plain group names, nothing else.")
+    if not any(groups.values()):
         return b""
-    return "".join([f"{INDEX_GROUP}:\n", *(f'  - "{each}"\n' for each in entries)]).encode()
+    listed = {INDEX_GROUP: groups.pop(INDEX_GROUP, ()), **{name: groups[name] for name in sorted(groups)}}
+    return "".join(_section(name, entries) for name, entries in listed.items()).encode()
+
+
+def _section(name: str, entries: Sequence[str]) -> str:
+    key = name if name == INDEX_GROUP else f'"{name}"'
+    if not entries:
+        return f"{key}: []\n" if name == INDEX_GROUP else ""
+    return "".join([f"{key}:\n", *(f'  - "{each}"\n' for each in entries)])
+
+
+def _are_names(entries: Iterable[object]) -> bool:
+    return all(isinstance(each, str) for each in entries)
 
 
 def _certificate_blocks(pem: bytes, go: Go) -> Iterable[bytes]:

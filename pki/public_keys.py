@@ -34,6 +34,12 @@ _HASHES: dict[str, type[hashes.HashAlgorithm]] = {
 }
 
 
+def public_pem(spki: bytes) -> bytes:
+    """The PEM (RFC 7468, label PUBLIC KEY) of a DER SubjectPublicKeyInfo. Raises PkiError `unsupported-key`."""
+    key = load_public_key(spki)
+    return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
 def load_public_key(spki: bytes) -> PublicKeyTypes:
     """Load a DER SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7). Raises PkiError `unsupported-key`."""
     try:

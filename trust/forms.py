@@ -1,6 +1,6 @@
 """What people type about trust."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import Any
 
 from django import forms
@@ -8,7 +8,7 @@ from django import forms
 from core import clock
 from core.forms import StyledForm
 from core.uploads import MAX_FILE_BYTES
-from trust.models import Store
+from trust.models import Group, Review, Store
 
 
 class ConditionalField(forms.CharField):
@@ -29,6 +29,44 @@ class PublishForm(StyledForm):
     )
     seen = forms.CharField(widget=forms.HiddenInput, max_length=64)
     typed = forms.CharField(label="Name of the group", required=False, max_length=80)
+    reason = ConditionalField(label="Why you decide alone", required=False, max_length=500)
+    password = ConditionalField(
+        label="Your password", required=False, max_length=200, widget=forms.PasswordInput(attrs={"autocomplete": "off"})
+    )
+
+
+class ReviewForm(StyledForm):
+    """What an operator thinks of a draft."""
+
+    seen = forms.CharField(widget=forms.HiddenInput, max_length=64)
+    verdict = forms.ChoiceField(choices=Review.Verdict.choices)
+    note = forms.CharField(
+        label="What you think of it", required=False, max_length=1000, widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+
+class GroupForm(StyledForm):
+    name = forms.RegexField(
+        r"^[a-z][a-z0-9-]{1,39}$",
+        max_length=40,
+        help_text="The folder and the key of the index. Small letters, digits and hyphens.",
+        error_messages={"invalid": "Small letters, digits and hyphens, beginning with a letter."},
+    )
+    purpose = forms.CharField(required=False, max_length=200, help_text="Who reads it: The Things Stack does not.")
+
+
+class EndForm(StyledForm):
+    """Until when an authority is trusted in a group."""
+
+    ends_at = forms.DateField(
+        label="Last day", required=False, widget=forms.DateInput(attrs={"type": "date"}), help_text="Empty: for good."
+    )
+    reason = forms.CharField(required=False, max_length=500, widget=forms.Textarea(attrs={"rows": 2}))
+
+    def clean_ends_at(self) -> datetime | None:
+        """The end of that day, UTC."""
+        day = self.cleaned_data["ends_at"]
+        return datetime.combine(day, time.max.replace(microsecond=0), tzinfo=UTC) if day else None
 
 
 class TypedForm(StyledForm):
@@ -36,10 +74,21 @@ class TypedForm(StyledForm):
 
     typed = forms.CharField(label="Type the name to confirm", required=False, max_length=300)
     seen = forms.CharField(widget=forms.HiddenInput, required=False, max_length=64)
+    reason = forms.CharField(required=False, max_length=500, widget=forms.Textarea(attrs={"rows": 2}))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["typed"].widget.attrs |= {"autocomplete": "off", "spellcheck": "false"}
+
+
+class GroupsForm(StyledForm):
+    """Which groups a store carries."""
+
+    groups = forms.ModelMultipleChoiceField(
+        Group.objects.all(),
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose at least one group: an empty store stops a network server."},
+    )
 
 
 class ConnectForm(StyledForm):
@@ -53,6 +102,7 @@ class ConnectForm(StyledForm):
     )
     region = forms.CharField(required=False, max_length=40, initial="us-east-1")
     path_style = forms.BooleanField(label="Bucket in the path, not in the host name", required=False, initial=True)
+    groups = forms.ModelMultipleChoiceField(Group.objects.all(), required=False, widget=forms.CheckboxSelectMultiple)
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}

@@ -4,40 +4,75 @@ from datetime import datetime
 from typing import Self
 
 from django.db import models
+from django.db.models import Q
 
 from accounts.models import User
 from cas.models import Authority
 from core import clock
 from core.leases import Leased, LeaseQuerySet
+from keys.models import Key
+
+COMMON = "common"  # the key that The Things Stack reads of the index
 
 
 class Group(models.Model):
     """A named set of authorities, published as files under one folder."""
 
     name = models.SlugField(max_length=40, unique=True)
+    purpose = models.CharField(max_length=200, blank=True)  # in words
+    # signs its releases; made with the first
+    key = models.ForeignKey(Key, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        ordering = ["id"]
 
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_common(self) -> bool:
+        """The Things Stack reads this one, and no other."""
+        return self.name == COMMON
+
 
 class MembershipQuerySet(models.QuerySet["Membership"]):
+    def present(self) -> Self:
+        """Those that nobody has taken out."""
+        return self.filter(removed_at__isnull=True)
+
+    def of(self, group: Group) -> Self:
+        return self.filter(group=group)
+
     def published_at(self, instant: datetime) -> Self:
-        """Those whose authority belongs into a release of `instant`."""
-        return self.filter(authority__not_after__gt=instant)
+        """Those that belong into a release of `instant`: not taken out, and neither they nor their authority ended."""
+        ends = Q(ends_at__isnull=True) | Q(ends_at__gt=instant)
+        return self.present().filter(ends, authority__not_after__gt=instant)
 
 
 class Membership(models.Model):
-    """An operator's decision to trust an authority in a group."""
+    """An operator's decision to trust an authority in a group, until a date or for good. Taken out, the row stays."""
 
     group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="memberships")
     authority = models.ForeignKey(Authority, on_delete=models.PROTECT, related_name="memberships")
+    reason = models.TextField(blank=True)
+    ends_at = models.DateTimeField(null=True, blank=True)
     added_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     added_at = models.DateTimeField(default=clock.now)
+    changed_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    changed_at = models.DateTimeField(null=True, blank=True)  # of its end
+    removed_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    removed_at = models.DateTimeField(null=True, blank=True)
+    removal_reason = models.TextField(blank=True)
 
     objects = MembershipQuerySet.as_manager()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["group", "authority"], name="authority_once_per_group")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["group", "authority"], condition=Q(removed_at__isnull=True), name="authority_present_once"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.authority} in {self.group}"
@@ -53,7 +88,7 @@ class ReleaseQuerySet(models.QuerySet["Release"]):
 
     def listed(self) -> Self:
         """Without what lists never show."""
-        return self.defer("bundle").select_related("group", "released_by")
+        return self.defer("bundle", "manifest").select_related("group", "released_by", "approved_by", "repeats")
 
 
 class Release(models.Model):
@@ -68,7 +103,14 @@ class Release(models.Model):
     released_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     released_at = models.DateTimeField(default=clock.now)
     single_handed = models.BooleanField(default=False)
+    approved_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    # the older release that this one returns to
+    repeats = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     audit_head = models.CharField(max_length=64, blank=True)
+    manifest = models.TextField(blank=True)  # JSON of `pki.release_manifest`; empty before releases were chained
+    manifest_sha256 = models.CharField(max_length=64, blank=True)
+    signature = models.BinaryField(null=True)  # ECDSA over the manifest, DER
+    key = models.ForeignKey(Key, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
 
     objects = ReleaseQuerySet.as_manager()
 
@@ -83,6 +125,35 @@ class Release(models.Model):
     def file_name(self) -> str:
         """The name under which the index lists the bundle."""
         return f"{self.bundle_sha256}.pem"
+
+
+class ReviewQuerySet(models.QuerySet["Review"]):
+    def of_draft(self, group: Group, seal: str) -> Self:
+        return self.filter(group=group, seal=seal).select_related("by").order_by("id")
+
+
+class Review(models.Model):
+    """An operator looked at a draft and said what it thinks of it. Bound to the seal: a changed draft has none."""
+
+    class Verdict(models.TextChoices):
+        APPROVES = "approves", "Approves"
+        OBJECTS = "objects", "Objects"
+
+    group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="reviews")
+    seal = models.CharField(max_length=64)
+    by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(default=clock.now)
+    verdict = models.CharField(max_length=10, choices=Verdict)
+    note = models.TextField(blank=True)
+    release = models.ForeignKey(Release, null=True, blank=True, on_delete=models.CASCADE, related_name="reviews")
+
+    objects = ReviewQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["group", "seal", "by"], name="review_once_per_draft")]
+
+    def __str__(self) -> str:
+        return f"{self.by} {self.verdict}"
 
 
 class StoreQuerySet(LeaseQuerySet["Store"]):
@@ -113,6 +184,7 @@ class Store(Leased):
         CHANGED = "changed", "Was changed by somebody else"
 
     name = models.CharField(max_length=80, unique=True)
+    groups = models.ManyToManyField(Group, related_name="stores")
     kind = models.CharField(max_length=10, choices=Kind)
     directory = models.CharField(max_length=400, blank=True)
     endpoint = models.CharField(max_length=200, blank=True)
@@ -142,9 +214,10 @@ class Store(Leased):
     def __str__(self) -> str:
         return self.name
 
-    def holds(self) -> "Release | None":
-        """The newest release that was completely written here."""
-        newest = self.publications.ever_done().newest_first().select_related("release").first()
+    def holds(self, group: Group) -> "Release | None":
+        """The newest release of `group` that was completely written here."""
+        written = self.publications.ever_done().filter(release__group=group)
+        newest = written.newest_first().select_related("release__group").first()
         return newest.release if newest else None
 
     @property
@@ -212,6 +285,36 @@ class StoreFile(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["store", "name"], name="store_file_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ClusterQuerySet(models.QuerySet["Cluster"]):
+    def listed(self) -> Self:
+        return self.select_related("store", "live__group", "marked_by")
+
+
+class Cluster(models.Model):
+    """Network servers that read one store at their start: published is what the store has, live is what they read."""
+
+    class How(models.TextChoices):
+        OPERATOR = "operator", "an operator said so"
+        CALL = "call", "the deployment called after its restart"
+
+    name = models.CharField(max_length=80, unique=True)
+    store = models.ForeignKey(Store, on_delete=models.PROTECT, related_name="clusters")
+    token_sha256 = models.CharField(max_length=64, blank=True)  # of the call; empty: no call is accepted
+    live = models.ForeignKey(Release, null=True, blank=True, on_delete=models.PROTECT, related_name="live_in")
+    live_since = models.DateTimeField(null=True, blank=True)
+    how = models.CharField(max_length=10, choices=How, blank=True)
+    marked_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=clock.now)
+
+    objects = ClusterQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
 
     def __str__(self) -> str:
         return self.name

@@ -24,7 +24,7 @@ from outbox.models import Message
 from outbox.tasks import send_due
 from pki.intake import UploadedFile
 from pki.profiles import ONE_YEAR
-from trust.models import Group
+from trust.models import COMMON, Group
 from trust.services import groups, releases, stores
 from trust.tasks import publish
 
@@ -106,7 +106,7 @@ class Desk:
         groups.add_to_group(self.person(by), self.group, self.authorities[name])
 
     def publish(self, note: str, *, by: Person) -> None:
-        release = releases.publish_release(self.person(by), self.group, note, typed=groups.COMMON)
+        release = releases.publish_release(self.person(by), self.group, note, typed=COMMON)
         for publication in release.publications.all():
             bell.ring(publish, publication.pk)
 

@@ -14,8 +14,7 @@ from certadmin.overview.todo import Todo, plural
 from certificates.models import Certificate
 from core.templatetags.ui import day, utc
 from gateways.models import SOON, Gateway, Standing
-from trust.models import Membership
-from trust.services.groups import COMMON
+from trust.models import COMMON, Membership
 
 DAY = timedelta(days=1)
 AUTHORITY_HORIZON = SOON  # what the list of gateways calls soon
@@ -93,7 +92,7 @@ def untrusted(user: User, now: datetime) -> list[Todo]:
     """Approved authorities that no operator put into the trust group, although gateways or a fresh decision wait."""
     if not user.is_operator:
         return []
-    member = Membership.objects.filter(group__name=COMMON, authority=OuterRef("pk"))
+    member = Membership.objects.present().filter(group__name=COMMON, authority=OuterRef("pk"))
     waiting = (
         Authority.objects.approved()
         .valid_at(now)

@@ -6,10 +6,10 @@ from django.db.models import OuterRef, Subquery
 from django.urls import reverse
 
 from accounts.models import User
-from cas.models import Authority
 from certadmin.overview.todo import Todo, plural
 from trust.models import Publication, Release, Store
-from trust.services.groups import COMMON
+from trust.services.drafts import differ, newest_release, trusted_in, trusted_now
+from trust.services.groups import common
 
 
 def stores(user: User, now: datetime) -> list[Todo]:
@@ -70,12 +70,10 @@ def unpublished(user: User, now: datetime) -> list[Todo]:
     """The trust group is not what the newest release says."""
     if not user.is_operator:
         return []
-    wanted = Authority.objects.valid_at(now).filter(memberships__group__name=COMMON)
-    newest = Release.objects.filter(group__name=COMMON).order_by("-number").first()
-    released = newest.authorities.all() if newest else Authority.objects.none()
-    wanted_ids = set(wanted.values_list("pk", flat=True))
-    released_ids = set(released.values_list("pk", flat=True))
-    changes = _changes(len(wanted_ids - released_ids), len(released_ids - wanted_ids))
+    group = common()
+    newest = newest_release(group)
+    difference = differ(trusted_in(newest), trusted_now(group))
+    changes = _changes(len(difference.added), len(difference.removed), len(difference.changed))
     if not changes:
         return []
     title = f"The group differs from release {newest.number}" if newest else "Nothing is published yet"
@@ -83,10 +81,11 @@ def unpublished(user: User, now: datetime) -> list[Todo]:
     return [Todo("warn", "versions", title, text, "Publish", reverse("trust:releases"))]
 
 
-def _changes(more: int, fewer: int) -> str:
+def _changes(more: int, fewer: int, dated: int) -> str:
     words = [
         f"{plural(more, 'authority', 'authorities')} to add" if more else "",
         f"{plural(fewer, 'authority', 'authorities')} to drop" if fewer else "",
+        f"{plural(dated, 'end')} to change" if dated else "",
     ]
     said = " and ".join(word for word in words if word)
     return f"{said}." if said else ""

@@ -88,6 +88,18 @@ def urgency(instant: datetime | None) -> str:
 
 
 @register.filter
+def at(counts: dict[int, int], key: int) -> int:
+    """The number that stands under `key`, or 0."""
+    return counts.get(key, 0)
+
+
+@register.filter
+def percent(share: float) -> str:
+    """`1.4 %`; what rounds to nothing is shown as `<0.1 %`."""
+    return "<0.1 %" if 0 < share < 0.0005 else f"{share * 100:.1f} %"
+
+
+@register.filter
 def grouped(hexadecimal: str) -> str:
     """A fingerprint or serial in groups of four, upper case."""
     text = hexadecimal.upper()

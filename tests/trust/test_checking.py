@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from pytest_django import DjangoCaptureOnCommitCallbacks
+from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from accounts.models import User
 from audit.models import Heartbeat, Record
@@ -165,12 +165,13 @@ def test_an_emptied_group_stays_empty(
     store: Store,
     objects: ObjectStore,
     operator: User,
+    second_operator: User,
     group: Group,
     release: Release,
     trusted: Authority,
 ) -> None:
     remove_from_group(operator, group, trusted)
-    published(operator, group)
+    published(second_operator, group)
     check()
     assert objects.get("index.yml") == b""
     assert not Message.objects.exists()
@@ -184,8 +185,10 @@ def test_files_are_kept_for_a_day_after_an_index_last_named_them(
     group: Group,
     release: Release,
     other_authority: Authority,
+    settings: Settings,
 ) -> None:
     """G7. Falls with: the `last_named_at` filter in trust.services.checking._clear."""
+    settings.RELEASES_KEPT = 1
     add_to_group(operator, group, other_authority)
     now = clock.now()
     with clock.at(now + timedelta(days=30)):
@@ -197,6 +200,23 @@ def test_files_are_kept_for_a_day_after_an_index_last_named_them(
         check()
     assert objects.get(f"common/{release.file_name}") is None
     assert objects.get(f"common/{newer.file_name}") == newer.bundle
+
+
+def test_files_of_the_releases_that_one_can_return_to_are_kept(
+    check: Callable[[], None],
+    store: Store,
+    objects: ObjectStore,
+    operator: User,
+    group: Group,
+    release: Release,
+    other_authority: Authority,
+) -> None:
+    """Falls with: `remember(store, _kept(store), …)` in trust.services.checking._clear."""
+    add_to_group(operator, group, other_authority)
+    published(operator, group)
+    with clock.at(clock.now() + timedelta(days=60)):
+        check()
+    assert objects.get(f"common/{release.file_name}") == release.bundle
 
 
 def test_files_of_others_are_never_deleted(

@@ -64,7 +64,8 @@ def test_an_operator_puts_it_in_and_takes_it_out(operator: User, authority: Auth
     assert Membership.objects.filter(authority=authority).exists()
     assert "No gateway that we know" in client.get(f"/trust/authorities/{authority.pk}/remove/").content.decode()
     client.post(f"/trust/authorities/{authority.pk}/remove/", {"typed": ""})
-    assert not Membership.objects.filter(authority=authority).exists()
+    assert not Membership.objects.present().exists()
+    assert Membership.objects.get().removed_by == operator
 
 
 @pytest.mark.parametrize("act", ["add", "remove"])

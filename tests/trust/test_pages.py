@@ -14,8 +14,9 @@ from tests.pki.makers import Made
 from tests.stores import read_as_network_server
 from trust.models import Group, Publication, Release, Store
 from trust.services import stores
+from trust.services.drafts import draft
 from trust.services.groups import add_to_group
-from trust.services.releases import draft, publish_release
+from trust.services.releases import publish_release
 from trust.tasks import publish
 
 ClientOf = Callable[[User], Client]

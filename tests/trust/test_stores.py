@@ -15,8 +15,9 @@ from tests.pki.makers import Made, at, make_issuing, to_pem
 from tests.stores import read_as_network_server
 from trust.models import Group, Publication, Release, Store
 from trust.services import stores
+from trust.services.drafts import newest_release
 from trust.services.opening import open_store
-from trust.services.releases import newest_release, publish_release
+from trust.services.releases import publish_release
 from trust.tasks import check_stores, publish, sweep
 
 

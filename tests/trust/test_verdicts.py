@@ -86,11 +86,11 @@ def test_how_fresh_counts_from_the_release_that_brought_the_authority(
 
 
 def test_an_authority_that_came_back_counts_as_new(
-    published: None, operator: User, group: Group, trusted: Authority, leaf: Made
+    published: None, operator: User, second_operator: User, group: Group, trusted: Authority, leaf: Made
 ) -> None:
     with later(40):
         remove_from_group(operator, group, trusted)
-        publish_release(operator, group)
+        publish_release(second_operator, group)
         add_to_group(operator, group, trusted)
         publish_release(operator, group)
         verdict = judge(leaf, group)

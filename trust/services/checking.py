@@ -1,14 +1,15 @@
 """Reading stores back: what somebody changed is noticed, told once, and repaired."""
 
+from collections.abc import Sequence
+
 from django.conf import settings
 
 from core import clock
 from core.store import ObjectStore, StoreError
-from trust.models import Publication, Store
+from trust.models import Publication, Release, Store
 from trust.services import layout
-from trust.services.groups import common
 from trust.services.opening import open_store
-from trust.services.publication import KEPT, let_go, remember, remove_copy
+from trust.services.publication import KEPT, holdings, let_go, remember, remove_copy
 from trust.services.releases import queue
 from trust.services.stores import settle
 from trust.services.troubles import note_changed, note_failure, note_good
@@ -35,16 +36,15 @@ def _check(store: Store) -> Publication | None:
         settle(store, layout.read_contents(objects))
         note_good(store)
         return None
-    publications = store.publications.filter(release__group=common()).newest_first().select_related("release__group")
-    if publications.possible().exists():
+    if store.publications.possible().exists():
         _leave_to_publication(store, objects)
         return None
-    newest = publications.done().first()
-    if newest is None:
+    held = holdings(store)
+    if not held:
         settle(store, layout.read_contents(objects))
         note_good(store)
         return None
-    return _compare(store, objects, newest)
+    return _compare(store, objects, held)
 
 
 def _leave_to_publication(store: Store, objects: ObjectStore) -> None:
@@ -54,25 +54,33 @@ def _leave_to_publication(store: Store, objects: ObjectStore) -> None:
         Store.objects.filter(pk=store.pk).update(checked_at=clock.now())
 
 
-def _compare(store: Store, objects: ObjectStore, publication: Publication) -> Publication | None:
-    release = publication.release
-    found = layout.differences(objects, release)
+def _compare(store: Store, objects: ObjectStore, held: Sequence[Release]) -> Publication | None:
+    found = layout.differences(objects, held)
     if found:
-        note_changed(store, " ".join(found), release)
-        return queue(release, store)
+        note_changed(store, " ".join(found), held[0])
+        return queue(held[0], store)
     note_good(store)
-    _clear(store, objects, publication)
+    _clear(store, objects, held)
     return None
 
 
-def _clear(store: Store, objects: ObjectStore, publication: Publication) -> None:
-    """Remove what we wrote and no index of the last 24 hours named."""
-    name = layout.bundle_name(publication.release)
-    if name:
-        remember(store, [name], is_ours=True)
+def _clear(store: Store, objects: ObjectStore, held: Sequence[Release]) -> None:
+    """Remove what we wrote, what no index of the last 24 hours named, and what no release kept for a return needs."""
+    remember(store, _kept(store), is_ours=True)
     for file in store.files.filter(last_named_at__lte=clock.now() - KEPT):
         if file.is_ours:
             objects.delete(file.name)
         file.delete()
-    if name is None:
-        remove_copy(objects, store, publication.release, still_ours=lambda: None)
+    for release in held:
+        if not release.bundle:
+            remove_copy(objects, store, release, still_ours=lambda: None)
+
+
+def _kept(store: Store) -> list[str]:
+    """The files of the newest releases of each group."""
+    names = []
+    for group in store.groups.all():
+        written = store.publications.ever_done().filter(release__group=group).newest_first()
+        for each in written.select_related("release__group")[: settings.RELEASES_KEPT]:
+            names += list(layout.immutable_files(each.release))
+    return names

@@ -9,9 +9,11 @@ from pki.acceptance import judge_authority
 from pki.errors import PkiError
 from pki.facts import CertificateFacts, read_certificate
 from pki.findings import Finding, Severity
-from trust.services.groups import Impact, common, impact_of
+from trust.services.drafts import newest_release
+from trust.services.groups import common
+from trust.services.impact import Change, affected_by
 from trust.services.layout import Contents
-from trust.services.releases import certificates_in, newest_release
+from trust.services.releases import certificates_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Found:
     contents: Contents
     certificates: tuple[FoundCertificate, ...]
     unreadable: int  # certificates that only a network server can read
-    loss: Impact
+    loss: Change
 
     @property
     def lost(self) -> list[FoundCertificate]:
@@ -50,7 +52,7 @@ def look(contents: Contents) -> Found:
     known = {each.sha256: each for each in Authority.objects.filter(sha256__in=[each.sha256 for each in facts])}
     certificates = tuple(_found(each, known.get(each.sha256), is_lost=each.der not in kept) for each in facts)
     lost = [each.authority for each in certificates if each.is_lost and each.authority]
-    return Found(contents, certificates, len(contents.certificates) - len(facts), impact_of(*lost))
+    return Found(contents, certificates, len(contents.certificates) - len(facts), affected_by(*lost))
 
 
 def _found(facts: CertificateFacts, authority: Authority | None, *, is_lost: bool) -> FoundCertificate:

@@ -1,12 +1,13 @@
 """What a release looks like in a store, and what a store holds when it is read."""
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from core.store import ObjectStore, StoreError
-from pki.bundle import index_paths, read_as_go, read_index, write_index
+from pki.bundle import index_paths, read_as_go, read_groups, read_index, write_index
 from pki.errors import PkiError
-from trust.models import Group, Release
+from trust.models import COMMON, Group, Release
 
 INDEX = "index.yml"
 MAX_NAMED = 200  # files that an index may name; more are not read
@@ -34,25 +35,58 @@ def bundle_name(release: Release) -> str | None:
     return f"{release.group.name}/{release.file_name}" if release.bundle else None
 
 
+def immutable_files(release: Release) -> dict[str, bytes]:
+    """What a release adds to a store under names that carry its content's hash."""
+    files = {}
+    if name := bundle_name(release):
+        files[name] = bytes(release.bundle)
+    if release.manifest:
+        manifest = f"{release.group.name}/{release.manifest_sha256}.json"
+        files |= {manifest: release.manifest.encode(), f"{manifest}.sig": bytes(release.signature or b"")}
+    return files
+
+
+def copies(release: Release) -> dict[str, bytes]:
+    """The unlisted files for other readers: they stand under the same names in every release."""
+    folder = release.group.name
+    files = {}
+    if release.bundle:
+        files[copy_name(release.group)] = bytes(release.bundle)
+    if release.manifest:
+        files[f"{folder}/release.json"] = release.manifest.encode()
+        files[f"{folder}/release.json.sig"] = bytes(release.signature or b"")
+    return files
+
+
 def copy_name(group: Group) -> str:
     """The copy for proxies, which no index lists."""
     return f"{group.name}/{group.name}.pem"
 
 
-def index_of(release: Release) -> bytes:
-    return write_index({release.group.name: [release.file_name] if release.bundle else []})
+def index_of(releases: Iterable[Release]) -> bytes:
+    """The index of a store that holds these releases, one of each group."""
+    return write_index({each.group.name: [each.file_name] if each.bundle else [] for each in releases})
 
 
-def release_of(index: bytes, group: Group) -> Release | None:
-    """The newest release that has this very index; None for an index that is not of our writing."""
-    if index == b"":
-        return Release.objects.of(group).filter(bundle_sha256=hashlib.sha256(b"").hexdigest()).first()
+def releases_of(index: bytes) -> tuple[Release, ...] | None:
+    """The newest releases, one of each group, that have this very index; None for one that is not of our writing."""
     try:
-        names = [entry for entries in read_index(index).values() for entry in entries]
+        listed = read_groups(index)
     except PkiError:
         return None
-    found = Release.objects.of(group).filter(bundle_sha256__in=[each.removesuffix(".pem") for each in names])
-    return next((each for each in found.order_by("-number") if index_of(each) == index), None)
+    if not any(listed.values()):
+        listed = {COMMON: ()}
+    found = [_release_with(name, entries) for name, entries in listed.items()]
+    known = tuple(each for each in found if each is not None)
+    return known if len(known) == len(listed) and index_of(known) == index else None
+
+
+def _release_with(group: str, entries: tuple[str, ...]) -> Release | None:
+    if len(entries) > 1:
+        return None
+    digest = entries[0].removesuffix(".pem") if entries else hashlib.sha256(b"").hexdigest()
+    found = Release.objects.filter(group__name=group, bundle_sha256=digest).select_related("group")
+    return found.order_by("-number").first()
 
 
 def read_contents(objects: ObjectStore) -> Contents:
@@ -69,9 +103,10 @@ def read_contents(objects: ObjectStore) -> Contents:
     return _read_files(objects, index, paths)
 
 
-def differences(objects: ObjectStore, release: Release) -> list[str]:
-    """What is not as `release` left it, a sentence each. Raises `StoreError`."""
-    return [*_index_differences(objects, release), *_file_differences(objects, release)]
+def differences(objects: ObjectStore, releases: Sequence[Release]) -> list[str]:
+    """What is not as `releases`, one of each group, left it, a sentence each. Raises `StoreError`."""
+    files = [each for release in releases for each in _file_differences(objects, release)]
+    return [*_index_differences(objects, releases), *files]
 
 
 def _read_files(objects: ObjectStore, index: bytes, paths: tuple[str, ...]) -> Contents:
@@ -94,14 +129,22 @@ def _read_file(objects: ObjectStore, path: str) -> tuple[tuple[bytes, ...], str]
     return kept, "" if kept else f"{path} holds no certificate that a network server can read: it does not start."
 
 
-def _index_differences(objects: ObjectStore, release: Release) -> list[str]:
+def _index_differences(objects: ObjectStore, releases: Sequence[Release]) -> list[str]:
     index = objects.get(INDEX)
-    if index == index_of(release):
+    if index == index_of(releases):
         return []
     if index is None:
         return ["index.yml is missing: a network server does not start without it."]
-    older = release_of(index, release.group)
-    return [f"index.yml was put back to that of release {older.number}." if older else _changed(index)]
+    older = _older(index, releases)
+    return [f"index.yml was put back to that of {older}." if older else _changed(index)]
+
+
+def _older(index: bytes, releases: Sequence[Release]) -> str:
+    present = {each.group_id: each.number for each in releases}
+    old = [each for each in releases_of(index) or () if each.number < present.get(each.group_id, 0)]
+    return " and ".join(
+        f"release {each.number}" + ("" if each.group.is_common else f" of {each.group}") for each in old
+    )
 
 
 def _changed(index: bytes) -> str:
@@ -113,13 +156,10 @@ def _changed(index: bytes) -> str:
 
 
 def _file_differences(objects: ObjectStore, release: Release) -> list[str]:
-    name = bundle_name(release)
-    if name is None:
-        return []
     return [
-        f"{each} is missing." if found is None else f"{each} was changed."
-        for each in (name, copy_name(release.group))
-        if (found := _get_or_garbage(objects, each)) != bytes(release.bundle)
+        f"{name} is missing." if found is None else f"{name} was changed."
+        for name, content in (immutable_files(release) | copies(release)).items()
+        if (found := _get_or_garbage(objects, name)) != content
     ]
 
 

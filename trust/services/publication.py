@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from django.conf import settings
@@ -68,7 +68,8 @@ def _publish_newest(store: Store, owner: str) -> None:
         return
     Publication.objects.filter(pk=publication.pk).update(attempts=publication.attempts + 1)
     try:
-        write(open_store(store), store, publication.release, still_ours=lambda: _hold(store, owner))
+        releases = holdings(store, arriving=publication.release)
+        write(open_store(store), store, releases, still_ours=lambda: _hold(store, owner))
     except ForeignIndex:
         note_foreign(store)
     except (StoreError, PkiError) as error:
@@ -89,35 +90,44 @@ def _supersede(publication: Publication) -> bool:
     return True
 
 
-def write(objects: ObjectStore, store: Store, release: Release, *, still_ours: Callable[[], None]) -> None:
-    """Write a release: its file, read back; then the index; last the copy. Any step may be repeated.
+def write(objects: ObjectStore, store: Store, releases: Sequence[Release], *, still_ours: Callable[[], None]) -> None:
+    """Write releases, one of each group: their files, read back; then the index; last the copies for other readers.
 
-    `still_ours` prolongs the lease before each change that a reader sees, and raises where it is lost.
+    Any step may be repeated. `still_ours` prolongs the lease before each change that a reader sees, and raises where
+    it is lost.
     """
     old = objects.get(layout.INDEX)
     _refuse_foreign(store, old)
-    name, bundle = layout.bundle_name(release), bytes(release.bundle)
-    if name:
-        remember(store, [name], is_ours=True)
-        _put(objects, name, bundle, still_ours)
-        read_strictly(objects.get(name) or b"")
+    for release in releases:
+        files = layout.immutable_files(release)
+        remember(store, list(files), is_ours=True)
+        for name, content in files.items():
+            _put(objects, name, content, still_ours)
+        if bundle := layout.bundle_name(release):
+            read_strictly(objects.get(bundle) or b"")
     remember(store, _paths(old), is_ours=False)
-    _put(objects, layout.INDEX, layout.index_of(release), still_ours)
-    if name:
-        _put(objects, layout.copy_name(release.group), bundle, still_ours)
-    else:
-        remove_copy(objects, store, release, still_ours=still_ours)
+    _put(objects, layout.INDEX, layout.index_of(releases), still_ours)
+    for release in releases:
+        for name, content in layout.copies(release).items():
+            _put(objects, name, content, still_ours)
+        if not release.bundle:
+            remove_copy(objects, store, release, still_ours=still_ours)
 
 
-def remember(store: Store, names: tuple[str, ...] | list[str], *, is_ours: bool) -> None:
+def holdings(store: Store, *, arriving: Release | None = None) -> tuple[Release, ...]:
+    """What the store's index has to name: of each of its groups the newest release that it holds, or that arrives."""
+    held = {group.pk: store.holds(group) for group in store.groups.all()}
+    if arriving is not None and arriving.group_id in held:
+        held[arriving.group_id] = arriving
+    return tuple(each for each in held.values() if each is not None)
+
+
+def remember(store: Store, names: Sequence[str], *, is_ours: bool) -> None:
     """An index names these files at this moment. Written before the file is, so that it is cleared away some day."""
-    for name in names:
-        StoreFile.objects.update_or_create(
-            store=store,
-            name=name,
-            defaults={"last_named_at": clock.now()},
-            create_defaults={"last_named_at": clock.now(), "is_ours": is_ours},
-        )
+    now = clock.now()
+    store.files.filter(name__in=names).update(last_named_at=now)
+    files = [StoreFile(store=store, name=name, is_ours=is_ours, last_named_at=now) for name in names]
+    StoreFile.objects.bulk_create(files, ignore_conflicts=True)
 
 
 def remove_copy(objects: ObjectStore, store: Store, release: Release, *, still_ours: Callable[[], None]) -> None:
@@ -143,8 +153,7 @@ def _refuse_foreign(store: Store, index: bytes | None) -> None:
         return
     if hashlib.sha256(index).hexdigest() == store.replaces_sha256:
         return
-    group = store.publications.select_related("release__group")[0].release.group
-    if layout.release_of(index, group) is None:
+    if layout.releases_of(index) is None:
         raise ForeignIndex
 
 

@@ -1,123 +1,73 @@
-"""Releases: numbered, immutable states of a group, and the difference between two."""
+"""Releases: numbered, immutable, signed states of a group, each bound to the one before it by hash."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from datetime import datetime
 from functools import lru_cache
+from typing import TypedDict, Unpack
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Q, QuerySet
 
 from accounts.models import User
+from accounts.services import four_eyes
 from audit.services import Machine, head, record
-from cas.models import Authority
 from core import clock
 from core.errors import Refused
-from pki.bundle import read_strictly, write_bundle
+from keys import services as vault
+from keys.models import Key
+from pki.bundle import BundleEntry, read_strictly, write_annotated_bundle
 from pki.errors import PkiError
-from trust.models import Group, Membership, Publication, Release, Store
-from trust.services.groups import Impact, impact_of, refuse_unless_operator
+from pki.findings import refuses
+from pki.release_manifest import Manifest, ManifestAuthority, manifest_sha256, write_manifest
+from trust.models import Group, Publication, Release, Review, Store
+from trust.services.drafts import Draft, draft, draft_of_return, trusted_now
+from trust.services.groups import join, refuse_unless_operator, set_end, take_out
+from trust.services.impact import Trusted
+
+KEY_TYPE = "P-256"
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """What a release changes against the one before it."""
+class Said(TypedDict, total=False):
+    """What a person says with the click: the seal of the draft that was looked at, and what far-reaching acts ask."""
 
-    added: tuple[Authority, ...]
-    removed: tuple[Authority, ...]
-    kept: tuple[Authority, ...]
-
-    @property
-    def is_empty(self) -> bool:
-        return not self.added and not self.removed
+    seen: str
+    typed: str
+    password: str
+    reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What would be published now."""
-
-    group: Group
-    number: int
-    authorities: tuple[Authority, ...]
-    before: Release | None
-    difference: Difference
-    gain: Impact
-    loss: Impact
-
-    @property
-    def seal(self) -> str:
-        """Changes whenever what would be published changes: what a person saw is what the click publishes."""
-        members = ",".join(each.sha256 for each in self.authorities)
-        return hashlib.sha256(f"{self.number} {members}".encode()).hexdigest()
-
-
-def draft(group: Group) -> Draft:
-    """Compare the group, as it is now, with its newest release."""
-    now = clock.now()
-    before = newest_release(group)
-    authorities = members(group)
-    difference = differ(_authorities_of(before), authorities)
-    lost = [each for each in difference.removed if each.not_after > now]
-    return Draft(
-        group=group,
-        number=before.number + 1 if before else 1,
-        authorities=authorities,
-        before=before,
-        difference=difference,
-        gain=impact_of(*difference.added),
-        loss=impact_of(*lost),
-    )
-
-
-def members(group: Group) -> tuple[Authority, ...]:
-    """The unexpired authorities that operators put into the group, in the order of a bundle."""
-    pks = Membership.objects.filter(group=group).published_at(clock.now()).values("authority")
-    return tuple(_with_gateways(Authority.objects.filter(pk__in=pks)))
-
-
-def newest_release(group: Group) -> Release | None:
-    return Release.objects.of(group).order_by("-number").first()
-
-
-def release_before(release: Release) -> Release | None:
-    return Release.objects.of(release.group).filter(number__lt=release.number).order_by("-number").first()
-
-
-def difference_of(release: Release) -> Difference:
-    """What `release` changed."""
-    return differ(_authorities_of(release_before(release)), _authorities_of(release))
-
-
-def differ(before: Iterable[Authority], after: Iterable[Authority]) -> Difference:
-    old, new = ({each.pk: each for each in side} for side in (before, after))
-    return Difference(
-        added=_by_name(each for pk, each in new.items() if pk not in old),
-        removed=_by_name(each for pk, each in old.items() if pk not in new),
-        kept=_by_name(each for pk, each in new.items() if pk in old),
-    )
-
-
-def publish_release(actor: User | Machine, group: Group, note: str = "", *, seen: str = "", typed: str = "") -> Release:
-    """Make the next release of what the group holds now, and queue it for every store of ours.
+def publish_release(actor: User | Machine, group: Group, note: str = "", **said: Unpack[Said]) -> Release:
+    """Make the next release of what the group holds now, and queue it for every store of the group.
 
     `seen` is the seal of the draft that the person looked at; where the group has changed since, it is refused.
-    Above 100 gateways that lose access the group's name must be `typed`. Ring `trust.tasks.publish` afterwards.
+    Above 100 gateways that lose access the group's name must be `typed`; above the share that the deployment allows,
+    and for an emptied group, a second operator decides. Ring `trust.tasks.publish` afterwards.
     """
-    if isinstance(actor, User):
-        refuse_unless_operator(actor)
-    now_due = draft(group)
-    if seen and seen != now_due.seal:
-        message = "What would be published has changed since you looked. Look at it again, then publish."
-        raise Refused("draft-changed", message)
-    if isinstance(actor, User) and now_due.loss.wants_name and typed.strip() != group.name:
-        message = f"{now_due.loss.gateways} gateways lose access. Type “{group.name}” to go on."
-        raise Refused("name-needed", message, field="typed")
-    try:
-        with transaction.atomic():
-            return _create(actor, now_due, note)
-    except IntegrityError as error:
-        message = f"Release {now_due.number} was published at the same moment. Look at it before you publish another."
-        raise Refused("published-meanwhile", message) from error
+    return _publish(actor, draft(group), note, said)
+
+
+def roll_back(actor: User, release: Release, note: str = "", **said: Unpack[Said]) -> Release:
+    """Make the next release of what `release` held and has not ended since; the group is as it was then."""
+    due = draft_of_return(release)
+    with transaction.atomic():
+        made = _publish(actor, due, note, said)
+        _restore_group(actor, due)
+        return made
+
+
+def review_draft(actor: User, group: Group, *, seen: str, verdict: str, note: str = "") -> Review:
+    """Say what one thinks of the draft that one looked at. Said again, it replaces what was said before."""
+    refuse_unless_operator(actor)
+    due = draft(group)
+    _refuse_changed(due, seen)
+    if verdict == Review.Verdict.OBJECTS and not note.strip():
+        raise Refused("note-needed", "Say what is wrong, so that somebody can mend it.", field="note")
+    with transaction.atomic():
+        review, _ = Review.objects.update_or_create(
+            group=group, seal=seen, by=actor, defaults={"verdict": verdict, "note": note.strip(), "at": clock.now()}
+        )
+        record(actor, "draft.reviewed", subject=group, verdict=verdict, note=note.strip(), seal=seen)
+        return review
 
 
 def queue(release: Release, store: Store) -> Publication:
@@ -132,9 +82,9 @@ def queue(release: Release, store: Store) -> Publication:
 
 
 def published_release(group: Group) -> Release | None:
-    """The newest release that reached a store; where no store is connected, the newest."""
+    """The newest release that reached a store; where no store carries the group, the newest."""
     releases = Release.objects.of(group)
-    if Store.objects.exists():
+    if group.stores.exists():
         releases = releases.held()
     return releases.order_by("-number").first()
 
@@ -150,11 +100,10 @@ def certificates_in(release: Release | None) -> tuple[bytes, ...]:
     return _read(bytes(release.bundle)) if release and release.bundle else ()
 
 
-def bundle_of(authorities: Sequence[Authority]) -> bytes:
-    """The PEM of `authorities` in the order of their fingerprints: the same set is always the same bytes."""
-    ordered = sorted(authorities, key=lambda each: each.sha256)
+def bundle_of(trusted: Sequence[Trusted]) -> bytes:
+    """The PEM of the authorities in the order of their fingerprints: the same set is always the same bytes."""
     try:
-        return write_bundle(bytes(each.der) for each in ordered) if ordered else b""
+        return write_annotated_bundle([_entry(each) for each in trusted]) if trusted else b""
     except PkiError as error:
         raise Refused(error.code, f"{error.message} Take that authority out of the group.") from error
 
@@ -164,25 +113,139 @@ def _read(bundle: bytes) -> tuple[bytes, ...]:
     return read_strictly(bundle)
 
 
-def _create(actor: User | Machine, due: Draft, note: str) -> Release:
-    bundle = bundle_of(due.authorities)
-    person = actor if isinstance(actor, User) else None
-    release = Release.objects.create(
+def _entry(trusted: Trusted) -> BundleEntry:
+    authority = trusted.authority
+    vendor = authority.vendor.name if authority.vendor else authority.get_origin_display()
+    return BundleEntry(
+        der=bytes(authority.der), vendor=vendor, subject=authority.subject, not_after=authority.not_after
+    )
+
+
+def _publish(actor: User | Machine, due: Draft, note: str, said: Said) -> Release:
+    approval, single_handed = None, False
+    if isinstance(actor, User):
+        refuse_unless_operator(actor)
+        _refuse_changed(due, said.get("seen", ""))
+        _refuse_untyped(due, said.get("typed", ""))
+        approval = due.approvals[0] if due.approvals else None
+        single_handed = User.objects.active_operators().count() == 1
+        if due.needs_second and approval is None:
+            given = {"password": said.get("password", ""), "reason": said.get("reason", "")}
+            four_eyes.decide(actor, authors=_hands(actor, due), **given)
+    elif due.needs_second:
+        message = f"{_why_second(due)} Publish it on its page, where a second operator decides."
+        raise Refused("second-operator-needed", message)
+    if refuses(due.findings):
+        raise Refused(due.findings[0].code, f"{due.findings[0].message} {due.findings[0].advice}")
+    note = "\n".join(each for each in (note.strip(), said.get("reason", "").strip()) if each)
+    try:
+        with transaction.atomic():
+            return _create(actor, due, note, approval=approval, single_handed=single_handed)
+    except IntegrityError as error:
+        message = f"Release {due.number} was published at the same moment. Look at it before you publish another."
+        raise Refused("published-meanwhile", message) from error
+
+
+def _hands(actor: User, due: Draft) -> Sequence[User]:
+    """A roll-back is whoever asks for it; a draft is who changed it."""
+    return (actor,) if due.repeats else due.authors
+
+
+def _why_second(due: Draft) -> str:
+    if due.empties:
+        return "It empties the group."
+    return f"It takes {due.impact.lost.gateways} gateways off the air, {due.impact.share_lost:.1%} of all."
+
+
+def _refuse_changed(due: Draft, seen: str) -> None:
+    if seen and seen != due.seal:
+        message = "What would be published has changed since you looked. Look at it again, then publish."
+        raise Refused("draft-changed", message)
+
+
+def _refuse_untyped(due: Draft, typed: str) -> None:
+    lost = due.impact.lost
+    if lost.wants_name and typed.strip() != due.group.name:
+        message = f"{lost.gateways} gateways lose access. Type “{due.group.name}” to go on."
+        raise Refused("name-needed", message, field="typed")
+
+
+def _create(actor: User | Machine, due: Draft, note: str, *, approval: Review | None, single_handed: bool) -> Release:
+    bundle, key, now = bundle_of(due.trusted), _key_of(due.group), clock.now()
+    release = Release(
         group=due.group,
         number=due.number,
         bundle=bundle,
         bundle_sha256=hashlib.sha256(bundle).hexdigest(),
-        note=note.strip(),
-        released_by=person,
-        released_at=clock.now(),
-        single_handed=person is not None and User.objects.active_operators().count() == 1,
+        note=note,
+        released_by=actor if isinstance(actor, User) else None,
+        released_at=now,
+        single_handed=single_handed,
+        approved_by=approval.by if approval else None,
+        repeats=due.repeats,
         audit_head=head(),
+        key=key,
     )
-    release.authorities.set(due.authorities)
-    for store in Store.objects.all():
+    manifest = write_manifest(_manifest(release, due, now))
+    release.manifest, release.manifest_sha256 = manifest.decode(), manifest_sha256(manifest)
+    release.signature = vault.sign(key.pk, manifest)
+    release.save(force_insert=True)
+    release.authorities.set([each.authority for each in due.trusted])
+    Review.objects.of_draft(due.group, due.seal).update(release=release)
+    for store in due.group.stores.all():
         queue(release, store)
     _record(actor, release, due)
     return release
+
+
+def _manifest(release: Release, due: Draft, now: datetime) -> Manifest:
+    before = due.before
+    return Manifest(
+        group=due.group.name,
+        number=due.number,
+        released_at=now,
+        released_by=release.released_by.name if release.released_by else "a command",
+        note=release.note,
+        bundle=release.file_name if release.bundle else None,
+        bundle_sha256=release.bundle_sha256,
+        authorities=tuple(_listed(each) for each in due.trusted),
+        previous=before.manifest_sha256 if before and before.manifest_sha256 else None,
+        audit_head=release.audit_head,
+    )
+
+
+def _listed(trusted: Trusted) -> ManifestAuthority:
+    authority = trusted.authority
+    return ManifestAuthority(
+        sha256=authority.sha256,
+        subject=authority.subject,
+        vendor=authority.vendor.name if authority.vendor else "",
+        not_after=authority.not_after,
+        ends_at=trusted.ends_at,
+    )
+
+
+def _key_of(group: Group) -> Key:
+    """The key that signs the group's releases, made with the first."""
+    if group.key is None:
+        made = vault.create_key(KEY_TYPE, purpose="release")
+        Group.objects.filter(pk=group.pk, key__isnull=True).update(key=made)
+        group.refresh_from_db(fields=["key"])
+    if group.key is None:
+        raise Refused("no-release-key", "The key that signs releases could not be made. Nothing was published.")
+    return group.key
+
+
+def _restore_group(actor: User, due: Draft) -> None:
+    """Let the group hold what the draft says, so that the next draft starts from it."""
+    wanted = {each.authority.pk: each for each in due.trusted}
+    for each in trusted_now(due.group):
+        if each.authority.pk not in wanted:
+            take_out(actor, due.group, each.authority, reason=f"Rolled back to release {due.repeats}", gateways=0)
+    for each in wanted.values():
+        membership = join(actor, due.group, each.authority, reason="Rolled back", ends_at=each.ends_at)
+        if membership.ends_at != each.ends_at:
+            set_end(actor, due.group, each.authority, each.ends_at, "Rolled back")
 
 
 def _record(actor: User | Machine, release: Release, due: Draft) -> None:
@@ -191,27 +254,14 @@ def _record(actor: User | Machine, release: Release, due: Draft) -> None:
         "release.published",
         subject=release,
         single_handed=release.single_handed,
+        approved_by=release.approved_by.name if release.approved_by else "",
+        repeats=due.repeats.number if due.repeats else None,
         sha256=release.bundle_sha256,
-        authorities=len(due.authorities),
-        added=[each.sha256 for each in due.difference.added],
+        manifest=release.manifest_sha256,
+        authorities=len(due.trusted),
+        added=[each.authority.sha256 for each in due.difference.added],
         removed=[each.sha256 for each in due.difference.removed],
+        lost=due.impact.lost.gateways,
+        gained=due.impact.gained.gateways,
         audit_head=release.audit_head,
     )
-
-
-def _authorities_of(release: Release | None) -> list[Authority]:
-    return list(_with_gateways(release.authorities.all())) if release else []
-
-
-def _with_gateways(authorities: QuerySet[Authority]) -> QuerySet[Authority]:
-    """Each with `gateways`: how many work by it at this moment."""
-    works = Q(current_gateways__current_not_after__gt=clock.now())
-    return (
-        authorities.select_related("vendor")
-        .annotate(gateways=Count("current_gateways", filter=works))
-        .order_by("sha256")
-    )
-
-
-def _by_name(authorities: Iterable[Authority]) -> tuple[Authority, ...]:
-    return tuple(sorted(authorities, key=lambda each: (each.name.casefold(), each.sha256)))

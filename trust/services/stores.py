@@ -1,7 +1,7 @@
 """Connecting a store: it is read first, and what somebody else wrote is adopted or replaced, never just overwritten."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,29 +15,30 @@ from core import clock
 from core.errors import Refused
 from core.outgoing import NoAnswer, resolve
 from core.store import StoreError
-from trust.models import Publication, Release, Store
+from trust.models import Group, Publication, Release, Store
 from trust.services import layout
+from trust.services.drafts import draft, newest_release
 from trust.services.groups import common, join, refuse_unless_operator
 from trust.services.layout import Contents, read_contents
 from trust.services.opening import open_store
 from trust.services.publication import remember
-from trust.services.releases import draft, newest_release, publish_release, queue
+from trust.services.releases import publish_release, queue
 from trust.services.troubles import note_foreign
 
 FIRST = "main"
 
 
-def connect_store(actor: User | Machine, store: Store) -> Store:
-    """Read a new store, then save it. `store` is an unsaved row as the form filled it.
+def connect_store(actor: User | Machine, store: Store, groups: Sequence[Group] = ()) -> Store:
+    """Read a new store, then save it. `store` is an unsaved row as the form filled it; without `groups`, for `common`.
 
-    What is ours or empty gets the newest release: ring `trust.tasks.publish` for its publications afterwards.
+    What is ours or empty gets the newest release of each group: ring `trust.tasks.publish` afterwards.
     """
     if isinstance(actor, User):
         refuse_unless_operator(actor)
     _check_place(store)
     contents = read(store)
     store.state, store.checked_at = _state_of(contents), clock.now()
-    return _save(actor, store)
+    return _save(actor, store, groups)
 
 
 def connect_first_store() -> Store | None:
@@ -118,6 +119,19 @@ def replace_store(actor: User, store: Store, *, typed: str, seen: str = "") -> P
         return _catch_up(store)
 
 
+def choose_groups(actor: User, store: Store, groups: Sequence[Group]) -> Publication | None:
+    """Let the store carry these groups from now on. Its index follows: ring `trust.tasks.publish` for the answer."""
+    refuse_unless_operator(actor)
+    if not groups:
+        raise Refused(
+            "groups-needed", "Choose at least one group: an empty store stops a network server.", field="groups"
+        )
+    with transaction.atomic():
+        store.groups.set(groups)
+        record(actor, "store.groups", subject=store, groups=[group.name for group in groups])
+        return _catch_up(store)
+
+
 def disconnect_store(actor: User, store: Store, *, typed: str) -> None:
     """Forget a store, once its name is `typed`. What stands in it stays there."""
     refuse_unless_operator(actor)
@@ -137,7 +151,7 @@ def try_again(store: Store) -> list[Publication]:
 
 def _state_of(contents: Contents) -> str:
     """Ours is what is empty, or what a release of ours wrote."""
-    if contents.index is None or layout.release_of(contents.index, common()):
+    if contents.index is None or layout.releases_of(contents.index) is not None:
         return Store.State.OURS
     return Store.State.FOREIGN
 
@@ -147,8 +161,11 @@ def _may_be_replaced(store: Store, contents: Contents) -> bool:
 
 
 def _catch_up(store: Store) -> Publication | None:
-    release = newest_release(common())
-    return queue(release, store) if release and store.state == Store.State.OURS else None
+    """Send the newest release of each of its groups; the one of the first group is returned."""
+    if store.state != Store.State.OURS:
+        return None
+    newest = [newest_release(group) for group in store.groups.all()]
+    return next(iter([queue(each, store) for each in newest if each]), None)
 
 
 def _take_over(store: Store, contents: Contents) -> None:
@@ -170,10 +187,11 @@ def _foreign_contents(store: Store, seen: str) -> Contents:
     return contents
 
 
-def _save(actor: User | Machine, store: Store) -> Store:
+def _save(actor: User | Machine, store: Store, groups: Sequence[Group] = ()) -> Store:
     try:
         with transaction.atomic():
             store.save(force_insert=True)
+            store.groups.set(groups or [common()])
             record(actor, "store.connected", subject=store, place=store.place, state=store.state)
             _catch_up(store)
     except IntegrityError as error:

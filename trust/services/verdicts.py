@@ -18,7 +18,8 @@ from pki.findings import Finding, Severity
 from pki.preflight import Verdict, leaf_der, preflight
 from pki.weak_keys import find_weaknesses
 from trust.models import Group, Release
-from trust.services.releases import certificates_in, members, newest_release, published_release
+from trust.services.drafts import newest_release, trusted_now
+from trust.services.releases import certificates_in, published_release
 
 FRESH = timedelta(days=30)  # how long it is worth saying that servers may not have restarted since
 
@@ -53,7 +54,9 @@ def draft(group: Group) -> Against:
     """What would be published now."""
     newest = newest_release(group)
     number = newest.number + 1 if newest else 1
-    return Against(f"what release {number} would hold", [bytes(each.der) for each in members(group)], group)
+    return Against(
+        f"what release {number} would hold", [bytes(each.authority.der) for each in trusted_now(group)], group
+    )
 
 
 def of_text(text: str, *, viewer: User) -> Subject:

@@ -13,9 +13,10 @@ from core.pages import page
 from gateways.models import Gateway
 from trust.forms import PreflightForm
 from trust.services import verdicts
+from trust.services.drafts import newest_release
 from trust.services.explaining import go_through, headline, tone
 from trust.services.groups import common
-from trust.services.releases import newest_release, published_release
+from trust.services.releases import published_release
 
 
 @require_http_methods(["GET", "POST"])

@@ -15,11 +15,11 @@ from core.forms import attempt
 from core.pages import page
 from outbox.tasks import send_due
 from trust import tasks
-from trust.forms import ConnectForm, TypedForm
-from trust.models import Store
+from trust.forms import ConnectForm, GroupsForm, TypedForm
+from trust.models import Group, Store
 from trust.services import checking, found, stores
-from trust.services.groups import common
-from trust.services.releases import newest_release
+from trust.services.drafts import newest_by_group
+from trust.services.publication import holdings
 from trust.views.releases import ring_for
 
 HISTORY = 12
@@ -29,8 +29,8 @@ LISTED = 20
 @require_GET
 @allowed("read_all")
 def list_stores(request: SignedInRequest) -> HttpResponse:
-    rows = [(store, store.holds()) for store in Store.objects.all()]
-    return page(request, "trust/stores.html", {"rows": rows, "newest": newest_release(common())})
+    rows = [(store, holdings(store)) for store in Store.objects.prefetch_related("groups")]
+    return page(request, "trust/stores.html", {"rows": rows, "newest": newest_by_group()})
 
 
 @require_http_methods(["GET", "POST"])
@@ -38,11 +38,15 @@ def list_stores(request: SignedInRequest) -> HttpResponse:
 def connect(request: SignedInRequest) -> HttpResponse:
     form = ConnectForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        store = attempt(form, lambda: stores.connect_store(request.user, form.store()))
+        store = attempt(form, lambda: stores.connect_store(request.user, form.store(), form.cleaned_data["groups"]))
         if store is not None:
             _ring_for(store)
             return _say_connected(request, store)
-    return page(request, "trust/connect.html", {"form": form, "roots": stores.roots()})
+    return page(
+        request,
+        "trust/connect.html",
+        {"form": form, "roots": stores.roots(), "several_groups": Group.objects.count() > 1},
+    )
 
 
 @require_GET
@@ -79,13 +83,27 @@ def adopt(request: SignedInRequest, pk: int) -> HttpResponse:
 def replace(request: SignedInRequest, pk: int) -> HttpResponse:
     store, form = get_object_or_404(Store, pk=pk), TypedForm(request.POST)
     form.full_clean()
-    publication = stores.replace_store(request.user, store, **form.cleaned_data)
+    typed, seen = form.cleaned_data["typed"], form.cleaned_data["seen"]
+    publication = stores.replace_store(request.user, store, typed=typed, seen=seen)
     if publication is None:
         messages.success(request, f"{store.name} is yours. It is overwritten with the first release.")
         return redirect("trust:store", pk)
     ring(tasks.publish, publication.pk)
     messages.success(request, f"{store.name} gets release {publication.release.number} now.")
     return redirect("trust:release", publication.release_id)
+
+
+@require_POST
+@allowed("operate")
+def choose_groups(request: SignedInRequest, pk: int) -> HttpResponse:
+    store, form = get_object_or_404(Store, pk=pk), GroupsForm(request.POST)
+    if not form.is_valid():
+        return _show(request, store, groups_form=form)
+    publication = stores.choose_groups(request.user, store, form.cleaned_data["groups"])
+    if publication:
+        ring(tasks.publish, publication.pk)
+    messages.success(request, f"{store.name} carries {', '.join(each.name for each in form.cleaned_data['groups'])}.")
+    return redirect("trust:store", pk)
 
 
 @require_POST
@@ -112,12 +130,16 @@ def disconnect(request: SignedInRequest, pk: int) -> HttpResponse:
     return redirect("trust:stores")
 
 
-def _show(request: SignedInRequest, store: Store, form: TypedForm | None = None) -> HttpResponse:
+def _show(
+    request: SignedInRequest, store: Store, form: TypedForm | None = None, groups_form: GroupsForm | None = None
+) -> HttpResponse:
     context = {
         "store": store,
-        "holds": store.holds(),
-        "newest": newest_release(common()),
-        "publications": store.publications.select_related("release").newest_first()[:LISTED],
+        "holdings": holdings(store),
+        "newest": newest_by_group(),
+        "groups_form": groups_form or GroupsForm(initial={"groups": store.groups.all()}),
+        "clusters": store.clusters.listed(),
+        "publications": store.publications.select_related("release__group").order_by("-pk")[:LISTED],
         "waiting": store.publications.possible().newest_first().first(),
         "records": Record.objects.about("store", store.pk)[:HISTORY],
         "form": form or TypedForm(auto_id="disconnect_%s"),
