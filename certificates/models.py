@@ -39,6 +39,10 @@ class RequestQuerySet(LeaseQuerySet["Request"]):
         """Neither decided against nor ended."""
         return self.filter(state__in=[Request.State.REQUESTED, Request.State.APPROVED, Request.State.RESERVED])
 
+    def undecided_or_made(self) -> Self:
+        """Of which a certificate may come, or may exist."""
+        return self.exclude(state__in=[Request.State.REFUSED, Request.State.FAILED])
+
     def unfinished(self) -> Self:
         return self.filter(state__in=[Request.State.APPROVED, Request.State.RESERVED])
 
@@ -294,3 +298,23 @@ class Certificate(models.Model):
             and self.key_until > clock.now()
             and not self.has_moved
         )
+
+
+class KeyHolderQuerySet(models.QuerySet["KeyHolder"]):
+    def in_use(self, public_key: bytes) -> Self:
+        """Those whose gateway was certified for this key (SubjectPublicKeyInfo, DER), or may yet be."""
+        certified = Certificate.objects.filter(gateway_id=OuterRef("gateway_id"), spki_sha256=OuterRef("spki_sha256"))
+        asked = Request.objects.undecided_or_made().filter(gateway_id=OuterRef("gateway_id"), public_key=public_key)
+        return self.filter(Exists(certified) | Exists(asked))
+
+
+class KeyHolder(models.Model):
+    """A public key, and the one gateway that it is for: the primary key lets no second one have it."""
+
+    spki_sha256 = models.CharField(max_length=64, primary_key=True)
+    gateway = models.ForeignKey(Gateway, on_delete=models.CASCADE, related_name="+")
+
+    objects = KeyHolderQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.gateway.eui} holds {self.spki_sha256[:12]}"

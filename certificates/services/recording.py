@@ -7,6 +7,7 @@ from audit.services import record
 from cas.models import Authority
 from certificates.models import Certificate
 from certificates.services.current import refresh_current
+from certificates.services.key_holding import hold_key
 from core import clock
 from core.errors import Forbidden, Refused
 from core.logs import one_line
@@ -76,6 +77,7 @@ def _issuer(facts: CertificateFacts, gateway: Gateway) -> Authority:
 
 
 def _save(actor: User, gateway: Gateway, facts: CertificateFacts, authority: Authority) -> Certificate:
+    hold_key(gateway, facts.spki, field=FIELD)
     certificate = Certificate.objects.create(
         gateway=gateway,
         vendor=gateway.vendor,

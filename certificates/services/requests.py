@@ -1,6 +1,5 @@
 """Asking for a certificate, and deciding on it."""
 
-import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,9 +10,10 @@ from accounts.models import User, Vendor
 from accounts.services.four_eyes import decide
 from audit.services import SYSTEM, record
 from cas.models import Authority
-from certificates.models import Certificate, Request
+from certificates.models import Request
 from certificates.services import mails
 from certificates.services.content import content_sha256
+from certificates.services.key_holding import hold_key
 from certificates.services.policy import issuing_authority, policy_of, refuse_unusable
 from core import clock
 from core.errors import Forbidden, Refused, TooMany
@@ -117,6 +117,7 @@ def retry_request(request: Request, *, actor: User) -> Request:
             raise Refused("key-destroyed", "The key of this request is destroyed. Request a new certificate instead.")
         stuck = Request.objects.filter(pk=request.pk, state__in=[Request.State.FAILED, Request.State.MAY_EXIST])
         state = Request.State.RESERVED if request.signing_id else Request.State.APPROVED
+        hold_key(request.gateway, bytes(request.public_key))
         if not stuck.update(state=state, attempts=0, failure="", lease_owner="", lease_until=None):
             raise Refused("request-not-stuck", "This request needs no help. Reload the page to see how it stands.")
         record(actor, "request.retried", subject=request, vendor_id=request.vendor_id)
@@ -139,6 +140,7 @@ def _ask(actor: User, gateway: Gateway, *, key: str, lifetime_days: int, source:
     authority = issuing_authority(gateway.vendor)
     _refuse_lifetime(lifetime_days, authority)
     subject = _from_csr(source, gateway) if isinstance(source, bytes) else _from_vault(source)
+    hold_key(gateway, subject.public_key, field="csr")
     request = Request(
         gateway=gateway,
         vendor=gateway.vendor,
@@ -171,11 +173,6 @@ def _from_csr(csr: bytes, gateway: Gateway) -> _Subject:
     seen = inspect_csr(csr, eui=gateway.eui)
     if not seen.accepted:
         raise CsrRefused(tuple(seen.findings))
-    spki = hashlib.sha256(seen.public_key_der).hexdigest()
-    if Certificate.objects.filter(spki_sha256=spki).exclude(gateway=gateway).exists():
-        raise Refused(
-            "key-in-use", "Another gateway uses this key. Make a key on each gateway, and a CSR with it.", field="csr"
-        )
     return _Subject(seen.public_key_der, seen.key_type, csr=seen.csr_der)
 
 
