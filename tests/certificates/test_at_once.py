@@ -11,9 +11,12 @@ from django.test import Client
 from accounts.models import User, Vendor
 from cas.models import Authority
 from certificates.models import Certificate, Request
-from certificates.services import issue, set_policy
+from certificates.services import issue, request_certificate, set_policy
+from core.errors import Refused
 from gateways.models import Dispute, Gateway
+from gateways.services import register
 from keys.models import Key
+from tests.pki import makers
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ClientOf = Callable[[User], Client]
@@ -67,6 +70,23 @@ def test_ten_workers_make_one_certificate(approved: Request) -> None:
     assert sum(isinstance(each, Certificate) for each in results) == 1
     assert not [each for each in results if isinstance(each, Exception)]
     assert Certificate.objects.count() == 1
+
+
+def test_of_ten_gateways_with_one_key_one_is_taken(policy: None, vendor: Vendor, operator: User) -> None:
+    """Fails when `hold_key` in `certificates.services.requests._ask` only looks, and writes nothing."""
+    gateways = iter([register(operator, vendor, f"58A0CBFFFE80110{digit}") for digit in range(10)])
+    lock = threading.Lock()
+
+    def ask() -> Request:
+        with lock:
+            gateway = next(gateways)
+        csr = makers.make_csr(gateway.eui, key=makers.p256_key("cloned"))
+        return request_certificate(operator, gateway, lifetime_days=90, idempotency_key="k", csr=csr)
+
+    results = together(10, ask)
+    assert sum(isinstance(each, Request) for each in results) == 1
+    assert [each.code for each in results if isinstance(each, Refused)] == ["key-in-use"] * 9
+    assert Request.objects.count() == 1
 
 
 def test_ten_registrations_of_one_eui_have_one_owner(
