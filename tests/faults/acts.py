@@ -1,8 +1,11 @@
-"""What people do while something breaks: `python -m tests.faults.acts NAME [ARGUMENT…]`, answers in JSON."""
+"""What people do while something breaks, in a process beside the test: a JSON list per line, name and arguments;
+the answer is a line of JSON, `{"answer": …}` or `{"error": …}`."""
 
 import json
 import os
 import sys
+import traceback
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,10 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "certadmin.settings")
 django.setup()
 
-from accounts.models import Role, User, Vendor  # noqa: E402  Django is set up first
+from django.core.management import call_command  # noqa: E402  Django is set up first
+from django.db import connection  # noqa: E402
+
+from accounts.models import Role, User, Vendor  # noqa: E402
 from cas.services.operate import Plan, create_issuing, create_root  # noqa: E402
 from certificates import tasks  # noqa: E402
 from certificates.models import Certificate, Request  # noqa: E402
@@ -96,6 +102,25 @@ def export(folder: str) -> list[str]:
     return written
 
 
+def verify_audit() -> str:
+    """What `manage.py verify_audit` says; raises where the record does not verify."""
+    said = StringIO()
+    call_command("verify_audit", stdout=said, stderr=said)
+    return said.getvalue()
+
+
+ACTS = {act.__name__: act for act in (world, request, again, publish, published, export, sweep_once, verify_audit)}
+
+
+def answer(name: str, *arguments: str) -> dict[str, Any]:
+    try:
+        return {"answer": ACTS[name](*arguments)}
+    except (Exception, SystemExit):  # noqa: BLE001  the test is told
+        return {"error": traceback.format_exc()}
+    finally:
+        connection.close()  # the server may be another one by the next act
+
+
 if __name__ == "__main__":
-    act = {act.__name__: act for act in (world, request, again, publish, published, export, sweep_once)}[sys.argv[1]]
-    print(json.dumps(act(*sys.argv[2:])))  # noqa: T201  the answer
+    for line in sys.stdin:
+        print(json.dumps(answer(*json.loads(line))), flush=True)  # noqa: T201  the answer

@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 import redis as redis_client
 
-from tests.servers import ROOT, Postgres, Redis, children_of, runs
+from tests.servers import ROOT, Postgres, Redis, children_of
 
 KEK = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 FAST = {"CERTADMIN_LEASE_SECONDS": "3", "CERTADMIN_SWEEP_SECONDS": "1", "CERTADMIN_SEAL_SECONDS": "1"}
@@ -33,6 +33,7 @@ class Deployment:
     database: str
     environment: dict[str, str]
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    actor: "subprocess.Popen[str] | None" = None
 
     def start(self, name: str, *, folder: str = "", extra: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
         """Start `worker` or `beat` with a data folder of its own."""
@@ -55,31 +56,43 @@ class Deployment:
         process.wait()
 
     def stop(self) -> None:
+        """End everything at once: how they end by themselves is tested elsewhere."""
         for process in self.processes:
             if process.poll() is None:
-                below = children_of(process.pid)
-                process.terminate()
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(8)
-                for pid in [process.pid, *below]:
-                    if runs(pid):
-                        with contextlib.suppress(ProcessLookupError):
-                            os.kill(pid, signal.SIGKILL)
-                process.wait()
+                self.kill(process)
+        if self.actor is not None:
+            _end(self.actor)
 
-    def act(self, name: str, *arguments: object, extra: Mapping[str, str] | None = None) -> Any:
-        """Run one function of `acts.py` and return what it printed as JSON."""
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.faults.acts", name, *map(str, arguments)],
-            env={**self.environment, **(extra or {})},
+    def act(self, name: str, *arguments: object) -> Any:
+        """Run one function of `acts.py` in the process beside us, and return its answer."""
+        if self.actor is None:
+            self.prepare_to_act()
+        return _ask(self.actor, name, *arguments)
+
+    def act_with(self, extra: Mapping[str, str], name: str, *arguments: object) -> Any:
+        """The same in a process of its own with another environment."""
+        actor = self._actor(extra)
+        try:
+            return _ask(actor, name, *arguments)
+        finally:
+            _end(actor)
+
+    def prepare_to_act(self) -> None:
+        """Start the process early: it takes two seconds to come up."""
+        self.actor = self._actor({})
+
+    def _actor(self, extra: Mapping[str, str]) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", "tests.faults.acts"]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            command,
+            env={**self.environment, **extra},
             cwd=ROOT,
-            capture_output=True,
+            stdin=pipe,
+            stdout=pipe,
             text=True,
-            check=False,
+            start_new_session=True,
         )
-        if done.returncode:
-            raise RuntimeError(done.stderr)
-        return json.loads(done.stdout.splitlines()[-1])
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Ask the database directly, past the product's own code."""
@@ -108,6 +121,22 @@ class Deployment:
         return path.read_text(errors="replace") if path.exists() else ""
 
 
+def _end(actor: "subprocess.Popen[str]") -> None:
+    actor.kill()
+    actor.communicate()  # closes the pipes
+
+
+def _ask(actor: "subprocess.Popen[str] | None", name: str, *arguments: object) -> Any:
+    if actor is None or actor.stdin is None or actor.stdout is None:
+        raise RuntimeError("nobody is there to act")
+    actor.stdin.write(json.dumps([name, *map(str, arguments)]) + "\n")
+    actor.stdin.flush()
+    answer = json.loads(actor.stdout.readline())
+    if "error" in answer:
+        raise RuntimeError(answer["error"])
+    return answer["answer"]
+
+
 @contextlib.contextmanager
 def deployment(postgres: Postgres, redis: Redis, *, like: str = "template1") -> Iterator[Deployment]:
     """A database of its own (a copy of `like`), an empty broker and nothing started."""
@@ -128,6 +157,7 @@ def deployment(postgres: Postgres, redis: Redis, *, like: str = "template1") -> 
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         made = Deployment(Path(name), postgres, redis, database, environment)
+        made.prepare_to_act()
         try:
             yield made
         finally:

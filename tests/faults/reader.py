@@ -76,16 +76,7 @@ def _to_pem(der: Path) -> str:
 
 
 def _audit_verifies(deployment: Deployment) -> None:
-    done = subprocess.run(
-        ["python", "manage.py", "verify_audit"], env=_python(deployment), capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def _python(deployment: Deployment) -> dict[str, str]:
-    import sys  # noqa: PLC0415  only here
-
-    return {**deployment.environment, "PATH": f"{Path(sys.executable).parent}:{deployment.environment['PATH']}"}
+    deployment.act("verify_audit")
 
 
 def _no_key_leaks(deployment: Deployment) -> None:

@@ -70,6 +70,19 @@ def restarted_postgres(desk: Deployment, count: int, *, restarts: int = 2) -> No
     reader.check(desk, issued=count)
 
 
+def late_postgres(desk: Deployment, count: int) -> None:
+    desk.act("request", 0, count)
+    desk.postgres.stop()
+    desk.start("beat")
+    worker = desk.start("worker")
+    time.sleep(5)
+    desk.postgres.start()
+    desk.settle(seconds=120)
+    assert worker.poll() is None
+    _seal(desk)
+    reader.check(desk, issued=count)
+
+
 def two_of_everything(desk: Deployment, count: int) -> None:
     for name in ("worker", "worker", "beat", "beat"):
         desk.start(name)
@@ -117,7 +130,7 @@ def missing_kek(desk: Deployment, count: int) -> None:
     """The worker has lost its key: nothing is signed; with the key back, everything is."""
     desk.act("request", 0, count)
     before = desk.number("SELECT coalesce(sum(signatures), 0) FROM keys_key")
-    desk.act("sweep_once", extra={"CERTADMIN_KEK": OTHER_KEK})
+    desk.act_with({"CERTADMIN_KEK": OTHER_KEK}, "sweep_once")
     assert desk.number("SELECT coalesce(sum(signatures), 0) FROM keys_key") == before
     assert desk.rows("SELECT DISTINCT state FROM certificates_request") == [("approved",)]
     desk.start("worker")

@@ -34,6 +34,11 @@ def test_postgresql_may_restart(desk: Deployment) -> None:
     scenarios.restarted_postgres(desk, FEW)
 
 
+def test_a_worker_that_starts_before_the_database_waits_for_it(desk: Deployment) -> None:
+    """Fails without `_wait_for_database` in certadmin.management.commands.run."""
+    scenarios.late_postgres(desk, FEW)
+
+
 def test_two_beats_and_two_workers_double_nothing(desk: Deployment) -> None:
     scenarios.two_of_everything(desk, FEW)
 
