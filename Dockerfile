@@ -5,7 +5,7 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts
 
 FROM python:3.11-slim-bookworm
-ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 CERTADMIN_DATA=/data CERTADMIN_STATIC=/app/staticfiles
+ENV PYTHONUNBUFFERED=1 CERTADMIN_DATA=/data CERTADMIN_STATIC=/app/staticfiles
 WORKDIR /app
 RUN apt-get update && apt-get install -y --no-install-recommends postgresql-client && rm -rf /var/lib/apt/lists/*
 COPY requirements.lock ./
