@@ -1,4 +1,4 @@
-"""What the other tests prove on SQLite holds on PostgreSQL too, and there with many workers at once."""
+"""Many workers at once, on PostgreSQL."""
 
 import json
 import os
@@ -15,16 +15,6 @@ from tests.servers import ROOT, Postgres
 pytestmark = pytest.mark.slow
 KEK = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 WORKERS, REQUESTS = 8, 5
-# pages are the same on both: what is run here claims, locks, constrains and migrates
-SUITES = [
-    "tests/gateways/test_disputes.py", "tests/gateways/test_list.py", "tests/gateways/test_registration.py",
-    "tests/certificates/test_at_once.py", "tests/certificates/test_custody.py",
-    "tests/certificates/test_interruptions.py", "tests/certificates/test_issuing.py",
-    "tests/certificates/test_key_holding.py", "tests/certificates/test_moved_gateways.py",
-    "tests/certificates/test_recording.py", "tests/certificates/test_requests.py",
-    "tests/certificates/test_revocation.py", "tests/certificates/test_sent_again.py",
-    "tests/certificates/test_sweep.py", "tests/cas/test_interrupted.py", "tests/cas/test_signing.py",
-]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -57,18 +47,3 @@ def test_eight_workers_at_the_same_five_requests_make_five_certificates(postgres
         "signings": REQUESTS,
         "signatures": REQUESTS,
     }
-
-
-def test_services_and_tasks_do_the_same_on_postgresql(postgres: Postgres, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "pytest", "-q", *SUITES]
-    settings = {"DJANGO_SETTINGS_MODULE": "tests.settings"}
-    done = subprocess.run(
-        command,
-        env=environment(postgres.url("postgres"), tmp_path, **settings),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-4000:]
-    assert " passed" in done.stdout
