@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count
+from django.db.models import Count, F
 from django.urls import reverse
 
 from alerts.models import Delivery, Notice
@@ -62,7 +62,9 @@ def _gateways_of(authority_ids: Sequence[int]) -> dict[int, int]:
 
 
 def _labels_of(certificate_ids: Sequence[int]) -> dict[int, str]:
-    return dict(Certificate.objects.filter(pk__in=certificate_ids).values_list("pk", "gateway__name"))
+    """The names of gateways; of those that moved on, none: it is the new vendor's."""
+    theirs = Certificate.objects.filter(pk__in=certificate_ids, vendor=F("gateway__vendor"))
+    return dict(theirs.values_list("pk", "gateway__name"))
 
 
 def _told(notice_ids: Sequence[int]) -> dict[int, tuple[Told, ...]]:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, F, OuterRef
 
 from cas.models import Authority, AuthorityQuerySet
 from certificates.models import Certificate, CertificateQuerySet
@@ -16,8 +16,12 @@ def authorities() -> AuthorityQuerySet:
 
 
 def certificates(now: datetime) -> CertificateQuerySet:
-    """Certificates that are neither revoked nor followed by one that the network server accepts already."""
-    return Certificate.objects.filter(~Exists(_successors(now)), revoked_at__isnull=True)
+    """Certificates that are neither revoked nor followed by one that the network server accepts already.
+
+    Those of a gateway that moved to another vendor are nobody's task any more.
+    """
+    held = Certificate.objects.filter(vendor=F("gateway__vendor"), revoked_at__isnull=True)
+    return held.filter(~Exists(_successors(now)))
 
 
 def accepted_authorities(now: datetime) -> AuthorityQuerySet:
@@ -34,6 +38,7 @@ def accepted_authorities(now: datetime) -> AuthorityQuerySet:
 def _successors(now: datetime) -> CertificateQuerySet:
     return Certificate.objects.in_force(now).filter(
         gateway=OuterRef("gateway"),
+        vendor=OuterRef("vendor"),
         not_after__gt=OuterRef("not_after"),
         authority__in=accepted_authorities(now).values("pk"),
     )

@@ -16,6 +16,7 @@ from certadmin.overview.todo import Todo, listed, plural
 from certificates.models import Request
 from core.templatetags.ui import day, span_in_words, utc
 from gateways.models import Dispute, Gateway
+from pki.profiles import ISSUING, ROOT
 
 SILENCE = timedelta(hours=26)  # the job runs every hour; a day without it is worth a word
 
@@ -79,19 +80,27 @@ def may_exist(user: User, now: datetime) -> list[Todo]:
     """Signatures whose outcome nobody knows: they can be revoked by serial."""
     if not user.is_operator:
         return []
-    count = Signing.objects.may_exist().filter(revoked_at__isnull=True).count()
-    if not count:
-        return []
-    return [
-        Todo(
-            tone="warn",
-            icon="alert-triangle",
-            title=f"{plural(count, 'certificate')} may exist",
-            text="Recorded and perhaps signed, never delivered. Finish or revoke by serial.",
-            action="Look at them" if count > 1 else "Look at it",
-            url=_requests(Request.State.MAY_EXIST),
-        )
-    ]
+    open_ones = Signing.objects.may_exist().filter(revoked_at__isnull=True)
+    authorities = open_ones.filter(profile__in=[ROOT.name, ISSUING.name]).count()
+    gateways = open_ones.count() - authorities
+    found = []
+    if gateways:
+        found.append(_doubtful(plural(gateways, "certificate"), gateways, _requests(Request.State.MAY_EXIST)))
+    if authorities:
+        words = plural(authorities, "authority", "authorities")
+        found.append(_doubtful(words, authorities, reverse("cas:list")))
+    return found
+
+
+def _doubtful(what: str, count: int, url: str) -> Todo:
+    return Todo(
+        tone="warn",
+        icon="alert-triangle",
+        title=f"{what} may exist",
+        text="Recorded and perhaps signed, never delivered. Finish or revoke by serial.",
+        action="Look at them" if count > 1 else "Look at it",
+        url=url,
+    )
 
 
 def silence(user: User, now: datetime) -> list[Todo]:

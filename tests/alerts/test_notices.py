@@ -213,3 +213,18 @@ def test_a_day_of_many_ends_costs_few_queries(
 
 def _fail(*_: object, **__: object) -> None:
     raise OSError("power cut")
+
+
+def test_a_gateway_that_moved_on_is_not_its_former_vendors_business(vendor: Vendor, other_vendor: Vendor) -> None:
+    """Fails without `vendor=F("gateway__vendor")` in alerts.watched.certificates, and without it in the successors."""
+    Contact.objects.create(vendor=vendor, name="Ops", email="ops@kestrel.example")
+    Contact.objects.create(vendor=other_vendor, name="Ops", email="ops@ampere.example")
+    by, moved = authority(vendor, left=9 * YEAR), gateway(vendor)
+    certificate(moved, by, left=5 * DAY)
+    moved.vendor = other_vendor
+    moved.save()
+    certificate(moved, by, left=4 * DAY)
+    run()
+    recipients = {recipient for recipient, _, _ in told()}
+    assert "ops@ampere.example" in recipients
+    assert "ops@kestrel.example" not in recipients

@@ -13,7 +13,7 @@ from django.urls import reverse
 from accounts.models import Deployment, User, Vendor
 from audit.models import Heartbeat
 from audit.services import record
-from cas.models import Authority
+from cas.models import Authority, Signing
 from certadmin.overview import access, publishing, waiting
 from certadmin.overview.chart import draw, tick_step
 from certadmin.overview.fleet import fleet
@@ -21,6 +21,7 @@ from certadmin.overview.forecast import forecast, monday
 from certadmin.overview.todo import Finder
 from core import clock
 from gateways.models import Dispute
+from keys import services as vault
 from tests.alerts.rows import DAY, NOW, YEAR, authority, certificate, gateway, release
 from trust.models import Membership, Store
 from trust.services.groups import common
@@ -238,3 +239,18 @@ def test_it_costs_the_same_queries_at_any_size(client_of: SignIn, operator: User
         counts.append(len(queries))
     assert counts[0] == counts[1]
     assert counts[0] <= 45
+
+
+@pytest.mark.parametrize(("profile", "title", "place"), [
+    ("gateway-client", "1 certificate may exist", "/requests/"),
+    ("root", "1 authority may exist", "/authorities/"),
+])  # fmt: skip
+def test_what_may_exist_leads_to_where_it_is_settled(operator: User, profile: str, title: str, place: str) -> None:
+    key = vault.create_key("P-256", purpose="authority")
+    Signing.objects.create(
+        key=key, serial="ab", subject="x", profile=profile, profile_version=1, tbs=b"-", tbs_sha256="0" * 64,
+        signature_algorithm="ecdsa-with-SHA256", not_after=NOW, requester="x", state=Signing.State.MAY_EXIST,
+    )  # fmt: skip
+    (todo,) = waiting.may_exist(operator, NOW)
+    assert todo.title == title
+    assert todo.url.startswith(place)
