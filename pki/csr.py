@@ -162,10 +162,10 @@ def _key(key: PublicKeyTypes, spki: bytes) -> Iterator[Finding]:
     weak = find_weaknesses(spki)
     yield from weak
     if not weak:
-        yield _judge_for_station(key)
+        yield judge_key_for_station(key)
 
 
-def _judge_for_station(key: PublicKeyTypes) -> Finding:
+def judge_key_for_station(key: PublicKeyTypes) -> Finding:
     """What Basics Station 2.0.6 (mbedTLS 2.28) can use, and what CUPS can replace."""
     name = describe_key(key)
     if name not in GATEWAY_CLIENT.key_types:

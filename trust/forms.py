@@ -91,6 +91,11 @@ class GroupsForm(StyledForm):
     )
 
 
+class ClusterForm(StyledForm):
+    name = forms.CharField(max_length=80, help_text="What people call these network servers.")
+    store = forms.ModelChoiceField(Store.objects.all(), empty_label=None, help_text="What they read when they start.")
+
+
 class ConnectForm(StyledForm):
     name = forms.CharField(max_length=80, help_text="What people call it, such as the cluster that reads it.")
     kind = forms.ChoiceField(choices=Store.Kind.choices, widget=forms.RadioSelect, initial=Store.Kind.DIRECTORY)
@@ -124,19 +129,25 @@ class PreflightForm(StyledForm):
     PUBLISHED, DRAFT = "published", "draft"
 
     leaf = ConditionalField(
-        label="Certificate, chain or EUI",
+        label="Certificate, chain, CSR or EUI",
         required=False,
         max_length=MAX_FILE_BYTES,
         widget=forms.Textarea(
             attrs={"rows": 9, "spellcheck": "false", "wrap": "off", "placeholder": "-----BEGIN CERTIFICATE-----"}
         ),
-        help_text="Of a chain the first certificate counts. An EUI means the current certificate of that gateway.",
+        help_text="Of a chain the first certificate counts. An EUI means that gateway's current certificate.",
     )
     file = forms.FileField(label="Or a file", required=False)
-    against = forms.ChoiceField(choices=[(PUBLISHED, "What is published"), (DRAFT, "What would be published now")])
+    against = forms.ChoiceField()
     at = forms.CharField(
         label="At", required=False, max_length=40, help_text="Empty for now; else 2026-09-01 12:00 UTC."
     )
+
+    def __init__(self, *args: Any, choices: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        against = self.fields["against"]
+        if isinstance(against, forms.ChoiceField):
+            against.choices = choices
 
     def clean_at(self) -> datetime | None:
         text = self.cleaned_data["at"].strip()

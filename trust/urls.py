@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from trust.views import membership, preflight, releases, stores
+from trust.views import clusters, membership, preflight, releases, stores
 
 app_name = "trust"
 urlpatterns: list[URLPattern] = [
@@ -27,6 +27,12 @@ urlpatterns: list[URLPattern] = [
     path("stores/<int:pk>/groups/", stores.choose_groups, name="choose_groups"),
     path("stores/<int:pk>/check/", stores.check, name="check_store"),
     path("stores/<int:pk>/disconnect/", stores.disconnect, name="disconnect_store"),
+    path("clusters/", clusters.list_clusters, name="clusters"),
+    path("clusters/new/", clusters.create, name="new_cluster"),
+    path("clusters/<int:pk>/token/", clusters.renew_token, name="renew_cluster_token"),
+    path("clusters/<int:pk>/delete/", clusters.delete, name="delete_cluster"),
+    path("clusters/<int:pk>/live/<int:release>/", clusters.mark, name="mark_live"),
+    path("live/", clusters.call, name="live"),
     path("preflight/", preflight.preflight, name="preflight"),
     path("gateways/<int:pk>/preflight/", preflight.of_gateway, name="gateway_preflight"),
     path("authorities/<int:pk>/membership/", membership.membership, name="authority_membership"),

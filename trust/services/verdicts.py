@@ -1,7 +1,7 @@
 """Preflight with what our rows know: whose the authority is, whether the certificate is revoked, what is published."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from accounts.models import User
@@ -17,8 +17,9 @@ from pki.facts import CertificateFacts, read_certificate
 from pki.findings import Finding, Severity
 from pki.preflight import Verdict, leaf_der, preflight
 from pki.weak_keys import find_weaknesses
-from trust.models import Group, Release
+from trust.models import Cluster, Group, Release
 from trust.services.drafts import newest_release, trusted_now
+from trust.services.gateway_side import gateway_side
 from trust.services.releases import certificates_in, published_release
 
 FRESH = timedelta(days=30)  # how long it is worth saying that servers may not have restarted since
@@ -32,6 +33,7 @@ class Against:
     certificates: Sequence[bytes]  # DER
     group: Group | None = None
     release: Release | None = None
+    is_live: bool = False  # servers have read it: nothing remains to be warned about
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,19 @@ def published(group: Group) -> Against:
     release = published_release(group)
     label = f"release {release.number}" if release else "nothing: no release is published"
     return Against(label, certificates_in(release), group, release)
+
+
+def of_release(release: Release) -> Against:
+    """What one release holds, whether or not it ever reached a store."""
+    return Against(f"release {release.number}", certificates_in(release), release.group, release)
+
+
+def live(cluster: Cluster) -> Against:
+    """What the servers of a cluster have read."""
+    if cluster.live is None:
+        raise Refused("live-not-known", f"Nobody said what {cluster.name} has read. Mark a release live there first.")
+    against = of_release(cluster.live)
+    return replace(against, label=f"release {cluster.live.number}, live in {cluster.name}", is_live=True)
 
 
 def draft(group: Group) -> Against:
@@ -113,6 +128,12 @@ def warn(verdict: Verdict, subject: Subject, against: Against, *, at: datetime) 
     return verdict.with_warnings(each for each in found if each)
 
 
+def gateway_side_of(subject: Subject) -> tuple[Finding, ...]:
+    """What the gateway itself needs of its certificate."""
+    facts = _facts(subject.leaf)
+    return gateway_side(name=facts.name, public_key=facts.spki) if facts else ()
+
+
 def authority_of(verdict: Verdict, *, viewer: User) -> Authority | None:
     """The authority that decided, where `viewer` may see it."""
     return Authority.objects.visible_to(viewer).filter(sha256=verdict.issuer_sha256 or "").first()
@@ -164,7 +185,7 @@ def _revoked(facts: CertificateFacts, verdict: Verdict) -> Finding | None:
 
 def _not_live(subject: Subject, against: Against, verdict: Verdict, at: datetime) -> Finding | None:
     """Published is not live: a network server reads the store once, when it starts."""
-    if against.group is None:
+    if against.group is None or against.is_live:
         return None
     if against.release is None and verdict.accepted:
         return _beyond_published(subject, against.group, at)

@@ -21,7 +21,7 @@ from outbox.tasks import send_due
 from pki.public_keys import public_pem
 from trust import tasks
 from trust.forms import GroupForm, PublishForm, ReviewForm
-from trust.models import COMMON, Group, Publication, Release, Store
+from trust.models import COMMON, Cluster, Group, Publication, Release, Store
 from trust.services import asking, drafts, groups, releases
 from trust.services.drafts import Draft
 from trust.services.impact import by_vendor, gateways_of, gateways_unknown, works_by
@@ -141,6 +141,7 @@ def detail(request: SignedInRequest, pk: int) -> HttpResponse:
         "difference": drafts.difference_of(release),
         "counts": works_by(release),
         "reviews": release.reviews.select_related("by"),
+        "clusters": Cluster.objects.listed().filter(store__groups=release.group),
         "records": Record.objects.about("release", release.pk)[:HISTORY],
         **_way(release),
     }
