@@ -35,7 +35,7 @@ def test_postgresql_may_restart(desk: Deployment) -> None:
 
 
 def test_a_worker_that_starts_before_the_database_waits_for_it(desk: Deployment) -> None:
-    """Fails without `_wait_for_database` in certadmin.management.commands.run."""
+    """Fails without `except OperationalError` in certadmin.management.commands.run."""
     scenarios.late_postgres(desk, FEW)
 
 

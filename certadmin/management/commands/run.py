@@ -25,24 +25,22 @@ class Command(BaseCommand):
         parser.add_argument("--processes", type=int, default=2)
 
     def handle(self, *, name: str, host: str, port: int, processes: int, **options: Any) -> None:
-        self._wait_for_database()
         try:
-            check_kek()
+            self._check_kek()
         except Refused as refusal:
             raise CommandError(refusal.message) from None
         line = command(name, host=host, port=port, processes=processes)
         os.execv(line[0], line)  # noqa: S606  our own command, no shell
 
-    def _wait_for_database(self) -> None:
+    def _check_kek(self) -> None:
         """A database that is starting, or recovering from a crash, is waited for; one that stays away is an error."""
         end = time.monotonic() + LONGEST_WAIT_SECONDS
         while True:
             try:
-                connection.ensure_connection()
+                return check_kek()
             except OperationalError as error:
+                connection.close()
                 if time.monotonic() > end:
                     raise CommandError(f"The database does not answer: {error}") from None
                 self.stderr.write("The database does not answer yet. Waiting for it.")
                 time.sleep(2)
-            else:
-                return connection.close()
