@@ -46,8 +46,11 @@ def wait_until(true: Callable[[], bool], *, seconds: float = 20, what: str = "it
 
 
 def binary(name: str) -> str:
-    found = shutil.which(name) or next(
-        (str(path) for path in sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)), ""
+    beside = Path(sys.executable).parent / name  # those that come as Python packages
+    found = (
+        shutil.which(name)
+        or (str(beside) if beside.exists() else "")
+        or next((str(path) for path in sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)), "")
     )
     if not found:
         missing(name)

@@ -128,6 +128,7 @@ ENTRIES: dict[str, Entry] = {
     "trust:authority_membership": Entry(OWN, ("authority.pk",), is_page=False),
     "trust:review": Entry(POST_ONLY),
     "trust:ask": Entry(POST_ONLY),
+    "trust:readers": Entry(STAFF),
     "trust:new_group": Entry(OPERATORS),
     "trust:draft_gateways": Entry(STAFF, ("'common'", "'unknown'")),
     "trust:draft_gateways_export": Entry(STAFF, ("'common'", "'lost'"), is_page=False),

@@ -88,7 +88,9 @@ class ReleaseQuerySet(models.QuerySet["Release"]):
 
     def listed(self) -> Self:
         """Without what lists never show."""
-        return self.defer("bundle", "manifest").select_related("group", "released_by", "approved_by", "repeats")
+        return self.defer("bundle", "manifest", "readers").select_related(
+            "group", "released_by", "approved_by", "repeats"
+        )
 
 
 class Release(models.Model):
@@ -109,6 +111,7 @@ class Release(models.Model):
     audit_head = models.CharField(max_length=64, blank=True)
     manifest = models.TextField(blank=True)  # JSON of `pki.release_manifest`; empty before releases were chained
     manifest_sha256 = models.CharField(max_length=64, blank=True)
+    readers = models.JSONField(default=dict)  # the files for proxies, by name
     signature = models.BinaryField(null=True)  # ECDSA over the manifest, DER
     key = models.ForeignKey(Key, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
 

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from trust.views import clusters, membership, preflight, releases, stores
+from trust.views import clusters, membership, preflight, readers, releases, stores
 
 app_name = "trust"
 urlpatterns: list[URLPattern] = [
@@ -10,6 +10,7 @@ urlpatterns: list[URLPattern] = [
     path("releases/publish/", releases.publish, name="publish"),
     path("releases/review/", releases.review, name="review"),
     path("releases/ask/", releases.ask, name="ask"),
+    path("proxies/", readers.readers, name="readers"),
     path("groups/new/", releases.new_group, name="new_group"),
     path("draft/<slug:group>/<str:kind>/", releases.gateways, name="draft_gateways"),
     path("draft/<slug:group>/<str:kind>/export.csv", releases.export_gateways, name="draft_gateways_export"),

@@ -18,6 +18,7 @@ from keys.models import Key
 from pki.bundle import BundleEntry, read_strictly, write_annotated_bundle
 from pki.errors import PkiError
 from pki.findings import refuses
+from pki.readers import reader_files
 from pki.release_manifest import Manifest, ManifestAuthority, manifest_sha256, write_manifest
 from trust.models import Group, Publication, Release, Review, Store
 from trust.services.drafts import Draft, draft, draft_of_return, trusted_now
@@ -173,6 +174,7 @@ def _refuse_untyped(due: Draft, typed: str) -> None:
 def _create(actor: User | Machine, due: Draft, note: str, *, approval: Review | None, single_handed: bool) -> Release:
     bundle, key, now = bundle_of(due.trusted), _key_of(due.group), clock.now()
     release = Release(
+        readers=_reader_files(due.trusted),
         group=due.group,
         number=due.number,
         bundle=bundle,
@@ -196,6 +198,13 @@ def _create(actor: User | Machine, due: Draft, note: str, *, approval: Review | 
         queue(release, store)
     _record(actor, release, due)
     return release
+
+
+def _reader_files(trusted: Sequence[Trusted]) -> dict[str, str]:
+    """The files for proxies; those that verify whole chains get the authorities above the trusted ones too."""
+    above = {each.pk: each for one in trusted for each in one.authority.chain()[1:]}
+    files = reader_files([_entry(each) for each in trusted], [_entry(Trusted(each)) for each in above.values()])
+    return {name: content.decode() for name, content in files.items()}
 
 
 def _manifest(release: Release, due: Draft, now: datetime) -> Manifest:
