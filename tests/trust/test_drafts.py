@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import User, Vendor
@@ -123,8 +124,8 @@ def test_below_the_share_nobody_else_is_needed(operator: User, heavy: Group, set
 def test_the_others_are_asked_once_for_each_state_of_the_draft(
     operator: User, second_operator: User, heavy: Group
 ) -> None:
-    assert ask_operators(operator, heavy) == 1
-    ask_operators(operator, heavy)
+    assert ask_operators(operator, draft(heavy)) == 1
+    ask_operators(operator, draft(heavy))
     mail = Message.objects.get(key__startswith="draft:")
     assert mail.recipient == second_operator.email
     assert "50.0 %" in mail.text
@@ -277,3 +278,16 @@ def test_each_act_is_on_record(operator: User, second_operator: User, heavy: Gro
     details = Record.objects.get(action="release.published", details__approved_by="Tomas Lind").details
     assert details["lost"] == 1
     assert json.dumps(details)
+
+
+def test_the_pages_lead_from_asking_to_the_return(
+    operator: User, second_operator: User, heavy: Group, client_of: Callable[[User], Client]
+) -> None:
+    first, client = Release.objects.get(number=1), client_of(operator)
+    publish_release(second_operator, heavy)
+    with_less = Release.objects.get(number=2)
+    roll_back(operator, first)
+    page = client.get(f"/trust/releases/{with_less.pk}/return/").content.decode()
+    assert "A second operator decides" in page
+    client.post("/trust/releases/ask/", {"group": "common", "returning": with_less.pk})
+    assert f"/trust/releases/{with_less.pk}/return/" in Message.objects.get(key__startswith="draft:").text

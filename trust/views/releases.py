@@ -72,11 +72,15 @@ def review(request: SignedInRequest) -> HttpResponse:
 @allowed("operate")
 def ask(request: SignedInRequest) -> HttpResponse:
     """Mail the other operators that the draft waits for one of them."""
-    group = _group(request.POST.get("group", COMMON))
-    asked = asking.ask_operators(request.user, group)
+    group, returning = _group(request.POST.get("group", COMMON)), request.POST.get("returning", "")
+    if returning.isdecimal():
+        due = drafts.draft_of_return(get_object_or_404(Release.objects.listed(), pk=returning[:18], group=group))
+    else:
+        due = drafts.draft(group)
+    asked = asking.ask_operators(request.user, due)
     ring(send_due)
     messages.success(request, f"{asked} other operator{'' if asked == 1 else 's'} asked by mail.")
-    return _to_draft(group)
+    return redirect("trust:return_to", due.repeats.pk) if due.repeats else _to_draft(group)
 
 
 @require_http_methods(["GET", "POST"])
