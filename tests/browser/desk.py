@@ -31,6 +31,7 @@ class Desk:
             base_url=url,
             viewport={"width": size["width"], "height": size["height"]},
             color_scheme=theme,
+            reduced_motion="reduce",  # a colour on its way from one theme to the other is neither
             accept_downloads=True,
             bypass_csp=False,
         )
