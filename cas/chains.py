@@ -25,7 +25,7 @@ def draw_chain(authority: Authority, *, user: User) -> TimeAxis:
     ]
     below = Authority.objects.visible_to(user).filter(parent=authority).order_by("not_after")[:MOST_BELOW]
     spans += [_authority_span(each, len(chain), url=_url(each)) for each in below]
-    leaves = authority.test_leaves.order_by("-not_after")[:MOST_LEAVES]
+    leaves = authority.test_leaves.filter(is_signed_by_it=True).order_by("-not_after")[:MOST_LEAVES]
     spans += _leaf_spans(leaves, len(chain), authority.not_after)
     return draw(spans, now=clock.now())
 

@@ -4,12 +4,15 @@ from typing import Any
 
 from django import forms
 from django.core.validators import MaxValueValidator
+from django.utils.datastructures import MultiValueDict
 
 from accounts.models import User, Vendor
-from cas.models import Authority, Signing
+from cas.models import Authority, Signing, Waiver
 from cas.services.operate import Plan
 from core import clock
 from core.forms import StyledForm
+from pki.intake import LARGEST_FILE
+from pki.key_scan import contains_private_key
 from pki.profiles import ISSUING, ROOT, Profile
 
 KEY_TYPES = [(kind, kind) for kind in ("P-256", "P-384", "RSA 2048", "RSA 3072", "RSA 4096")]
@@ -26,6 +29,65 @@ class ReviewForm(StyledForm):
         required=False,
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="The vendor gets it by mail. Needed to refuse.",
+    )
+    password = forms.CharField(
+        label="Your password",
+        required=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        help_text="You are the only operator and this is your own submission, so it is noted as single-handed.",
+    )
+
+    def __init__(self, *args: Any, is_single_handed: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not is_single_handed:
+            self.fields.pop("password")
+
+
+class EvidenceForm(StyledForm):
+    """One certificate, as a file or as text. What it is, the service says."""
+
+    content = b""
+
+    file = forms.FileField(
+        required=False,
+        label="Certificate file",
+        widget=forms.ClearableFileInput(attrs={"accept": ".pem,.crt,.cer,.der,.p7b,.p7c,.txt"}),
+    )
+    pasted = forms.CharField(
+        required=False,
+        label="Or paste it",
+        max_length=LARGEST_FILE,
+        widget=forms.Textarea(
+            attrs={
+                "rows": 3,
+                "class": "c-mono c-paste",
+                "spellcheck": "false",
+                "autocomplete": "off",
+                "placeholder": "-----BEGIN CERTIFICATE-----",
+            }
+        ),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        file = data.get("file")
+        self.content = file.read() if file else data.get("pasted", "").encode(errors="replace")
+        if not self.content and not self.errors:
+            self.add_error("pasted", "Nothing came: choose the certificate's file, or paste it.")
+        if contains_private_key(self.content):
+            self.data = MultiValueDict()  # not even shown again
+        return data
+
+
+class WaiveForm(StyledForm):
+    """Why a piece of evidence is done without."""
+
+    what = forms.ChoiceField(choices=Waiver.What, widget=forms.HiddenInput)
+    reason = forms.CharField(
+        max_length=2000,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="Stays with the authority, for everybody who may see it.",
     )
     password = forms.CharField(
         label="Your password",

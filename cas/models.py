@@ -178,6 +178,10 @@ class Authority(models.Model):
         return "Root" if self.is_root else "Issuing"
 
     @property
+    def is_uploaded(self) -> bool:
+        return self.origin == self.Origin.UPLOADED
+
+    @property
     def is_operated(self) -> bool:
         return self.origin == self.Origin.OPERATED
 
@@ -186,8 +190,17 @@ class Authority(models.Model):
         return self.not_after - clock.now()
 
 
+class TestLeafQuerySet(models.QuerySet["TestLeaf"]):
+    def tried(self) -> Self:
+        """Those with a verdict, the latest first."""
+        return self.filter(tried_at__isnull=False).order_by("-tried_at", "-pk")
+
+
 class TestLeaf(models.Model):
-    """A gateway certificate that came beside its authority: shows how the vendor signs, is never trusted."""
+    """A gateway certificate that was tried against one authority: shows how the vendor signs, is never trusted.
+
+    The verdict is that of The Things Stack if this authority were its whole bundle.
+    """
 
     __test__ = False  # not one of pytest's
 
@@ -197,12 +210,103 @@ class TestLeaf(models.Model):
     name = models.CharField(max_length=300)
     not_before = models.DateTimeField()
     not_after = models.DateTimeField()
+    is_signed_by_it = models.BooleanField(default=True)
+    accepted = models.BooleanField(default=False)
+    rule = models.CharField(max_length=40, blank=True)  # of pki.preflight.Verdict
+    message = models.TextField(blank=True)
+    findings = models.JSONField(default=list)
+    tried_at = models.DateTimeField(null=True, blank=True)  # null: kept before verdicts were
+    tried_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+
+    objects = TestLeafQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["authority", "sha256"], name="test_leaf_once")]
 
     def __str__(self) -> str:
         return self.name
+
+
+class ProofCodeQuerySet(models.QuerySet["ProofCode"]):
+    def standing(self) -> Self:
+        """The last code of each authority, unless it was used: it may be over."""
+        return self.filter(used_at__isnull=True, replaced_at__isnull=True)
+
+    def open_at(self, instant: datetime) -> Self:
+        return self.standing().filter(expires_at__gt=instant)
+
+
+class ProofCode(models.Model):
+    """What a vendor shows as the common name of a certificate that its authority signs, once.
+
+    Kept as it is, because it opens nothing: without the authority's private key nobody can make the certificate that
+    it asks for, and with that key nothing more is to be had. So a stolen dump is harmless, and the page can show the
+    code as long as it is good.
+    """
+
+    code = models.CharField(max_length=64, unique=True)
+    authority = models.ForeignKey(Authority, on_delete=models.CASCADE, related_name="proof_codes")
+    authority_sha256 = models.CharField(max_length=64)  # of the certificate that it was made for
+    vendor = models.ForeignKey(Vendor, on_delete=models.PROTECT, related_name="+")
+    made_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    made_at = models.DateTimeField(default=clock.now)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+    replaced_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ProofCodeQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["authority"],
+                name="one_standing_code_per_authority",
+                condition=Q(used_at__isnull=True, replaced_at__isnull=True),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"code for {self.authority}"  # never the code itself: this is what records and logs show
+
+    @property
+    def is_over(self) -> bool:
+        return self.expires_at <= clock.now()
+
+
+class Proof(models.Model):
+    """The certificate that showed possession of an authority's key. Evidence, never trusted."""
+
+    authority = models.OneToOneField(Authority, on_delete=models.CASCADE, related_name="proof")
+    code = models.OneToOneField(ProofCode, on_delete=models.RESTRICT, related_name="proof")
+    sha256 = models.CharField(max_length=64, unique=True)
+    der = models.BinaryField()
+    findings = models.JSONField(default=list)
+    proven_at = models.DateTimeField(default=clock.now)
+    proven_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+
+    def __str__(self) -> str:
+        return f"proof of {self.authority}"
+
+
+class Waiver(models.Model):
+    """An operator does without a piece of evidence, and says why."""
+
+    class What(models.TextChoices):
+        PROOF = "proof", "Proof of possession"
+        TEST_LEAF = "test-leaf", "Test leaf"
+
+    authority = models.ForeignKey(Authority, on_delete=models.CASCADE, related_name="waivers")
+    what = models.CharField(max_length=10, choices=What)
+    reason = models.TextField()
+    waived_at = models.DateTimeField(default=clock.now)
+    waived_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    single_handed = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["authority", "what"], name="waived_once")]
+
+    def __str__(self) -> str:
+        return f"{self.get_what_display()} of {self.authority} waived"
 
 
 class SigningQuerySet(models.QuerySet["Signing"]):

@@ -10,7 +10,11 @@ from pki.facts import CertificateFacts
 from pki.findings import Finding, Severity
 from pki.kinship import Known
 from pki.preflight import Verdict, preflight
+from pki.preflight_messages import quote
 from pki.roles import suggest_eui
+from pki.single import issuer_label
+
+_UNKNOWN = "unknown_authority"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,19 @@ class Trial:
 def try_leaf(leaf: CertificateFacts, *, bundle: Sequence[bytes], at: datetime) -> Trial:
     """Ask for the verdict on `leaf` with the CA certificates of `bundle` (DER) at the aware instant `at`."""
     return Trial(leaf, preflight(leaf.der, eui=suggest_eui(leaf), bundle=bundle, at=at))
+
+
+def try_alone(leaf: CertificateFacts, authority: CertificateFacts, *, at: datetime) -> Verdict:
+    """The verdict on `leaf` at `at` (aware) if `authority` were the whole bundle.
+
+    Where another CA signed the gateway, the message says so and names the CA that is missing.
+    """
+    found = preflight(leaf.der, eui=suggest_eui(leaf), bundle=[authority.der], at=at)
+    verdict = replace(found, warnings=_with_hyphens(found.warnings))
+    if verdict.accepted or leaf.is_self_issued or leaf.issuer_der == authority.subject_der:
+        return verdict
+    missing = _missing_issuer(leaf, authority)
+    return replace(verdict, message=missing if verdict.rule == _UNKNOWN else f"{verdict.message} {missing}")
 
 
 def judge_trial(
@@ -44,6 +61,20 @@ def judge_lifetimes(authority: CertificateFacts, leaves: Sequence[CertificateFac
         f"and is void after its CA ends on {authority.not_after:%-d %B %Y}."
     )
     return (Finding("ends-before-leaf", Severity.WARNING, message, "Renew the CA before, or date gateways shorter."),)
+
+
+def _missing_issuer(leaf: CertificateFacts, authority: CertificateFacts) -> str:
+    signer, own = quote(issuer_label(leaf)), quote(authority.name)
+    if authority.is_self_signed:
+        return (
+            f"You sent us the root {own}, your gateways are signed by an intermediate: {signer}. The Things Stack uses "
+            f"no intermediates, so it refuses them until {signer} itself is trusted. Hand in the CA certificate of "
+            f"{signer}."
+        )
+    return (
+        f"This gateway is signed by {signer}, not by {own}. The Things Stack needs exactly the CA that signed: hand in "
+        f"{signer}, or try a gateway that {own} signed."
+    )
 
 
 def _without_issuer(leaf: CertificateFacts, known: Known) -> Finding:
@@ -78,6 +109,10 @@ def _outcome(verdict: Verdict) -> tuple[Finding, ...]:
 
 
 def _in_our_words(warnings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Codes with hyphens, as all findings have them; the key was judged before and more closely."""
-    kept = [each for each in warnings if each.code != "weak_key"]
-    return tuple(replace(each, code=each.code.replace("_", "-")) for each in kept)
+    """Without the word on the key, which was judged before and more closely."""
+    return _with_hyphens([each for each in warnings if each.code != "weak_key"])
+
+
+def _with_hyphens(warnings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Codes as all findings have them."""
+    return tuple(replace(each, code=each.code.replace("_", "-")) for each in warnings)

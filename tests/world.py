@@ -7,7 +7,7 @@ from pathlib import Path
 from accounts.models import Contact, Invitation, Role, User, Vendor
 from accounts.services import invitations, vendors
 from alerts.models import Notice
-from cas.models import Authority
+from cas.models import Authority, TestLeaf
 from cas.services.operate import Plan, create_issuing, create_root
 from certificates.models import Certificate, Request
 from certificates.services import issue, request_certificate, set_policy
@@ -32,6 +32,7 @@ class World:
     contact: Contact
     invitation: Invitation
     authority: Authority
+    test_leaf: TestLeaf
     issuing: Authority
     gateway: Gateway
     dispute: Dispute
@@ -58,12 +59,14 @@ def make_world(
     waiting = request_certificate(
         person, register(operator, vendor, "58A0CBFFFE8011D5"), lifetime_days=365, idempotency_key="w", key_type="P-256"
     )
+    authority = _uploaded(vendor, person, authority_der)
     return World(
         vendor=vendor,
         person=person,
         contact=contact,
         invitation=invitation,
-        authority=_uploaded(vendor, person, authority_der),
+        authority=authority,
+        test_leaf=_tried(authority, certificate),
         issuing=issuing,
         gateway=gateway,
         dispute=_dispute(other, gateway),
@@ -102,6 +105,11 @@ def _uploaded(vendor: Vendor, person: User, der: bytes) -> Authority:
     )
     authority.save()
     return authority
+
+
+def _tried(authority: Authority, leaf: Certificate) -> TestLeaf:
+    facts = {"sha256": leaf.sha256, "der": leaf.der, "not_before": leaf.not_before, "not_after": leaf.not_after}
+    return TestLeaf.objects.create(authority=authority, name=EUI, rule="unknown_authority", **facts)
 
 
 def _dispute(other: User, gateway: Gateway) -> Dispute:

@@ -7,7 +7,7 @@ from django.db import transaction
 from accounts.models import User
 from audit.services import record
 from cas.models import Authority
-from cas.services.intake import as_rows
+from cas.services.findings import as_rows
 from cas.services.linking import link
 from core import clock
 from core.errors import Refused

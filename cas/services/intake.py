@@ -9,14 +9,15 @@ from django.db import IntegrityError, transaction
 
 from accounts.models import User, Vendor
 from audit.services import record
-from cas.models import Authority, TestLeaf
+from cas.models import Authority
+from cas.services.findings import as_rows
 from cas.services.linking import link
 from cas.services.notifying import tell_operators
+from cas.services.trying import keep_leaf, refuse_others_gateway
 from core import clock
 from core.errors import Forbidden, Refused
 from core.logs import one_line
 from pki.facts import CertificateFacts, is_signed_by, read_certificate
-from pki.findings import Finding
 from pki.inspection import InspectedCertificate, Inspection, inspect
 from pki.intake import UploadedFile
 from pki.kinship import Known
@@ -45,13 +46,15 @@ def hand_in(actor: User, vendor: Vendor, files: Sequence[UploadedFile]) -> HandI
     inspection = inspect_upload(actor, files)
     if not inspection.accepted:
         raise Refused("refused-upload", "Something in this upload is refused, so nothing of it was handed in.")
+    for trial in inspection.trials:
+        refuse_others_gateway(trial.leaf, vendor)
     with transaction.atomic():
         added = [(_added(each, actor, vendor), each.facts) for each in inspection.authorities]
         new = [(authority, facts) for authority, facts in added if authority is not None]
         for authority, facts in new:
             link(authority, facts)
             record(actor, "authority.handed-in", subject=authority, vendor_id=vendor.pk, sha256=authority.sha256)
-        leaves = _keep_leaves(inspection, vendor)
+        leaves = _keep_leaves(inspection, actor, vendor)
         authorities = tuple(authority for authority, _ in new)
         if authorities:
             tell_operators(authorities, vendor=vendor, submitter=actor)
@@ -71,19 +74,6 @@ def known_to(visible: "Iterable[Authority]") -> Known:
         keys_by_subject={subject: frozenset(hashes) for subject, hashes in keys.items()},
         rsa_moduli=[_modulus(bytes(der)) for der in everybody.with_rsa_keys().values_list("der", flat=True)],
     )
-
-
-def as_rows(findings: Iterable[Finding]) -> list[dict[str, str]]:
-    """Findings as they are stored with an authority."""
-    return [
-        {
-            "code": each.code,
-            "severity": each.severity.value,
-            "message": one_line(each.message),
-            "advice": one_line(each.advice),
-        }
-        for each in findings
-    ]
 
 
 @lru_cache(maxsize=4096)
@@ -109,27 +99,17 @@ def _added(certificate: InspectedCertificate, actor: User, vendor: Vendor) -> Au
     return authority
 
 
-def _keep_leaves(inspection: Inspection, vendor: Vendor) -> int:
+def _keep_leaves(inspection: Inspection, actor: User, vendor: Vendor) -> int:
     """Keep each test leaf with the authority of this vendor that signed it; return how many were new."""
     kept = 0
     for trial in inspection.trials:
         authority = _signer(trial.leaf, vendor)
         if authority is not None:
-            kept += _keep_leaf(trial.leaf, authority)
+            _, is_new = keep_leaf(actor, authority, trial.leaf)
+            kept += is_new
     return kept
 
 
 def _signer(leaf: CertificateFacts, vendor: Vendor) -> Authority | None:
     candidates = Authority.objects.filter(vendor=vendor, subject=one_line(leaf.issuer)).order_by("-pk")
     return next((each for each in candidates if is_signed_by(leaf, read_certificate(bytes(each.der)))), None)
-
-
-def _keep_leaf(leaf: CertificateFacts, authority: Authority) -> bool:
-    facts = {
-        "der": leaf.der,
-        "name": one_line(leaf.name)[:300],
-        "not_before": leaf.not_before,
-        "not_after": leaf.not_after,
-    }
-    _, is_new = TestLeaf.objects.get_or_create(authority=authority, sha256=leaf.sha256, defaults=facts)
-    return is_new

@@ -8,6 +8,7 @@ from accounts.models import User
 from accounts.services import four_eyes
 from audit.services import record
 from cas.models import Authority
+from cas.services.evidence import require_evidence
 from cas.services.notifying import tell_vendor
 from core import clock
 from core.errors import Refused
@@ -16,8 +17,10 @@ from core.errors import Refused
 def approve(
     authority: Authority, *, actor: User, expected_sha256: str, password: str = "", reason: str = ""
 ) -> Authority:
-    """Approve exactly the certificate that was looked at. Approved is not yet trusted."""
+    """Approve exactly the certificate that was looked at, once its evidence is there or waived. Approved is not yet
+    trusted."""
     single_handed = four_eyes.decide(actor, authors=[authority.submitted_by], password=password, reason=reason)
+    require_evidence(authority)
     with transaction.atomic():
         _decide(
             authority,

@@ -4,6 +4,7 @@ from ssl import DER_cert_to_PEM_cert
 from typing import Any
 
 from django.contrib import messages
+from django.forms import Form
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.text import slugify
@@ -11,9 +12,9 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import SignedInRequest, allowed
 from accounts.models import User
-from accounts.services import four_eyes
 from audit.models import Record
 from cas.chains import draw_chain
+from cas.checklist import evidence_context, standing_of
 from cas.forms import ReviewForm, RevokeSigningForm
 from cas.models import Authority, Signing
 from cas.services import operate
@@ -31,27 +32,27 @@ SIGNINGS = 20
 @require_GET
 @allowed("read")
 def detail(request: SignedInRequest, pk: int) -> HttpResponse:
-    return _render(request, _authority(request.user, pk))
+    return show(request, authority_of(request.user, pk))
 
 
 @require_POST
 @allowed("review_authorities")
 def review(request: SignedInRequest, pk: int) -> HttpResponse:
-    authority = _authority(request.user, pk)
-    form = ReviewForm(request.POST, is_single_handed=_standing(request.user, authority)[0] == "alone")
+    authority = authority_of(request.user, pk)
+    form = ReviewForm(request.POST, is_single_handed=standing_of(request.user, authority)[0] == "alone")
     if form.is_valid() and attempt(form, lambda: _decide(authority, request.user, form.cleaned_data)) is not None:
         ring(send_due)
         words = "approved. It is not trusted yet" if form.cleaned_data["decision"] == "approve" else "refused"
         messages.success(request, f"{authority.name} is {words}.")
         return redirect("cas:detail", pk)
-    return _render(request, authority, form=form)
+    return show(request, authority, form=form)
 
 
 @require_GET
 @allowed("read")
 def download(request: SignedInRequest, pk: int, form: str) -> HttpResponse:
     """The certificate as it came (der, pem), or with those above it (chain)."""
-    authority = _authority(request.user, pk)
+    authority = authority_of(request.user, pk)
     wanted = {"pem": [authority], "der": [authority], "chain": authority.chain()}.get(form)
     if wanted is None:
         raise Http404
@@ -77,7 +78,7 @@ def revoke_signing(request: SignedInRequest, pk: int) -> HttpResponse:
     return redirect("cas:detail", row.issuer_id) if row.issuer_id else redirect("cas:list")
 
 
-def _authority(user: User, pk: int) -> Authority:
+def authority_of(user: User, pk: int) -> Authority:
     visible = Authority.objects.visible_to(user).select_related("vendor", "parent", "submitted_by", "decided_by")
     return get_object_or_404(visible, pk=pk)
 
@@ -94,16 +95,10 @@ def _decide(authority: Authority, actor: User, chosen: dict[str, Any]) -> Author
     )
 
 
-def _standing(user: User, authority: Authority) -> tuple[str, str]:
-    """Whether this operator may approve: freely, alone with a password, or not, and then who may."""
-    try:
-        four_eyes.decide(user, authors=[authority.submitted_by])
-    except Refused as refusal:
-        return ("alone", "") if refusal.code == "reason-needed" else ("not", refusal.message)
-    return "freely", ""
-
-
-def _render(request: SignedInRequest, authority: Authority, *, form: ReviewForm | None = None) -> HttpResponse:
+def show(
+    request: SignedInRequest, authority: Authority, *, form: ReviewForm | None = None, **forms: Form | None
+) -> HttpResponse:
+    """The page of `authority`, with the forms that were filled in and refused."""
     user = request.user
     context = {
         "authority": authority,
@@ -112,6 +107,7 @@ def _render(request: SignedInRequest, authority: Authority, *, form: ReviewForm 
         "same_key": _same_key(authority, user),
         "records": _records(authority, user),
         **_review_context(authority, user, form),
+        **evidence_context(authority, user, **forms),
         **_signings_context(authority, user),
     }
     return page(request, "cas/detail.html", context, status=200)
@@ -121,7 +117,7 @@ def _review_context(authority: Authority, user: User, form: ReviewForm | None) -
     open_to_approval = Authority.objects.open_to(Authority.State.APPROVED).filter(pk=authority.pk)
     if not (user.is_operator and open_to_approval.exists()):
         return {}
-    standing, who_else = _standing(user, authority)
+    standing, who_else = standing_of(user, authority)
     initial = {"sha256": authority.sha256}
     shown = form or ReviewForm(initial=initial, is_single_handed=standing == "alone")
     return {"form": shown, "standing": standing, "who_else": who_else}

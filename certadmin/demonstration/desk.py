@@ -10,9 +10,10 @@ from accounts.models import Deployment, User, Vendor
 from accounts.services import invitations, setup, vendors
 from alerts.tasks import send_due_notices
 from cas.models import Authority
-from cas.services import intake, operate, review
+from cas.services import intake, operate, proving, review, trying, waiving
+from cas.services.evidence import What
 from certadmin.demonstration.cast import CUPS_URI, DEPLOYMENT, Company, Person
-from certadmin.demonstration.outside import OutsideAuthority, make_csr, make_leaf
+from certadmin.demonstration.outside import OutsideAuthority, make_csr, make_leaf, sign_code
 from certificates import services as certificates
 from certificates.models import Certificate, Request
 from certificates.tasks import destroy_keys
@@ -87,6 +88,20 @@ class Desk:
         for authority in handed_in.authorities:
             self.authorities[authority.name] = authority
         bell.ring(send_due)
+
+    def ask_for_code(self, person: Person, name: str) -> str:
+        return proving.make_code(self.person(person), self.authorities[name]).code
+
+    def prove(self, person: Person, issuer: OutsideAuthority) -> None:
+        """Sign the code with the authority's key, and hand that in."""
+        signed = sign_code(issuer, self.ask_for_code(person, issuer.name), now=clock.now())
+        proving.prove(self.person(person), self.authorities[issuer.name], signed)
+
+    def try_leaf(self, person: Person, name: str, leaf: bytes) -> None:
+        trying.try_leaf(self.person(person), self.authorities[name], leaf)
+
+    def waive(self, name: str, what: What, *, by: Person, reason: str) -> None:
+        waiving.waive(self.person(by), self.authorities[name], what, reason=reason)
 
     def approve(self, name: str, *, by: Person, reason: str = "") -> None:
         authority = self.authorities[name]

@@ -51,6 +51,22 @@ def make_leaf(issuer: OutsideAuthority, eui: str, *, now: datetime, lifetime: ti
     return DER_cert_to_PEM_cert(_signed(template, issuer.private_key)).encode()
 
 
+def sign_code(issuer: OutsideAuthority, code: str, *, now: datetime) -> bytes:
+    """The proof that the authority's key is at hand: a plain certificate with the code as its name, PEM."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, code)])
+    builder = (
+        x509.CertificateBuilder(issuer_name=x509.load_der_x509_certificate(issuer.der).subject, subject_name=name)
+        .public_key(ec.generate_private_key(ec.SECP256R1()).public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - BACKDATING)
+        .not_valid_after(now + 7 * DAY)
+    )
+    key = serialization.load_der_private_key(issuer.private_key, password=None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise TypeError("the authorities of the demonstration have P-256 keys")
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
 def make_csr(eui: str) -> bytes:
     """A request as a gateway makes it, PEM."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, eui)])

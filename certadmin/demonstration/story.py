@@ -6,6 +6,7 @@ from functools import partial
 from itertools import count
 
 from cas.models import Signing
+from cas.services.evidence import What
 from cas.services.operate import Plan
 from certadmin.demonstration import outside
 from certadmin.demonstration.cast import (
@@ -84,7 +85,8 @@ def _kestrel(desk: Desk, table: Timetable, dice: random.Random) -> None:
     )
     sample = outside.make_leaf(issuing, eui(KESTREL, 0), now=table.instant(BEGIN), lifetime=YEARS * outside.DAY)
     table.at(BEGIN + 4, partial(desk.hand_in, JONAS, issuing, root, leaf=sample))
-    table.at(BEGIN + 5, partial(desk.approve, issuing.name, by=INES, reason="Test leaf accepted"))
+    table.at(BEGIN + 4.6, partial(desk.prove, JONAS, issuing))
+    table.at(BEGIN + 5, partial(desk.approve, issuing.name, by=INES, reason="Proven, and its test leaf is accepted"))
     table.at(BEGIN + 5.1, partial(desk.refuse, root.name, by=INES, reason="Signs no gateway: only CA 2 is needed."))
     table.at(BEGIN + 5.2, partial(desk.trust, issuing.name, by=TOMAS))
     table.at(BEGIN + 5.3, partial(desk.publish, "Kestrel Radio joins", by=TOMAS))
@@ -111,12 +113,18 @@ def _ampere(desk: Desk, table: Timetable, dice: random.Random) -> None:
     )
     new = outside.make_issuing(root, "Ampere IoT Gateway CA 3", since=table.instant(-16), until=table.instant(2000))
     table.at(-315, partial(desk.hand_in, MARA, old))
+    table.at(-314.7, partial(desk.prove, MARA, old))
+    why = "All of its gateways are on masts; their certificates come one by one in the next weeks."
+    table.at(-314.1, partial(desk.waive, old.name, What.TEST_LEAF, by=TOMAS, reason=why))
     table.at(-314, partial(desk.approve, old.name, by=TOMAS))
     table.at(-313.9, partial(desk.trust, old.name, by=TOMAS))
     table.at(-313.8, partial(desk.publish, "Ampere IoT joins", by=TOMAS))
     for number in range(47):
         table.at(dice.uniform(-310, -190), partial(desk.record, MARA, eui(AMPERE, number), old, years=2))
     table.at(-12.2, partial(desk.hand_in, MARA, new))
+    sample = outside.make_leaf(new, eui(AMPERE, 0), now=table.instant(-11.6), lifetime=YEARS * outside.DAY)
+    table.at(-11.5, partial(desk.try_leaf, MARA, new.name, sample))
+    table.at(-11.4, partial(desk.prove, MARA, new))
     table.at(-10.4, partial(desk.approve, new.name, by=INES))
     table.at(-1.2, partial(desk.trust, new.name, by=INES))
     for number in range(6):
@@ -145,6 +153,7 @@ def _solveig(desk: Desk, table: Timetable, dice: random.Random) -> None:
     table.at(-40, partial(desk.revoke, VERA, eui(SOLVEIG, 8), reason=reason))
     table.at(-9, partial(desk.let_issue, SOLVEIG, ISSUING.name, automatic=False, by=TOMAS))
     table.at(-0.9, partial(desk.hand_in, VERA, issuing))
+    table.at(-0.8, partial(desk.ask_for_code, VERA, issuing.name))
 
 
 def _lately(desk: Desk, table: Timetable) -> None:

@@ -20,7 +20,7 @@ SOLVEIG = "(SELECT vendor_id FROM accounts_user WHERE email = 'vera@solveig.exam
 ROWS = {
     "vendor": f"SELECT {SOLVEIG}",
     "person": "SELECT id FROM accounts_user WHERE email = 'vera@solveig.example'",
-    "authority": f"SELECT min(id) FROM cas_authority WHERE vendor_id = {SOLVEIG}",
+    "authority": f"SELECT max(id) FROM cas_authority WHERE vendor_id = {SOLVEIG}",
     "issuing": "SELECT min(id) FROM cas_authority WHERE origin = 'operated' AND parent_id IS NOT NULL",
     "gateway": f"SELECT min(gateway_id) FROM certificates_certificate WHERE vendor_id = {SOLVEIG}",
     "dispute": "SELECT min(id) FROM gateways_dispute",

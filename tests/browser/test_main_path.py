@@ -96,12 +96,37 @@ def _vendor_hands_in_its_ca(desk: Desk, folder: Path, screenshots: Path) -> make
     desk.picture(screenshots / "path-2-check.png")
     desk.page.get_by_role("button", name=re.compile("^Hand in")).click()
     expect(desk.page.get_by_text("handed in").first).to_be_visible()
+    _vendor_proves_its_key(desk, ca, folder, screenshots)
     return ca
+
+
+def _vendor_proves_its_key(desk: Desk, ca: makers.Made, folder: Path, screenshots: Path) -> None:
+    page = desk.page
+    page.get_by_role("link", name="Kestrel Gateway CA").first.click()
+    expect(page.get_by_role("heading", name="What is left to do")).to_be_visible()
+    expect(page.get_by_text("The Things Stack accepts this gateway").first).to_be_visible()
+    desk.press("Get a code")
+    code = page.get_by_text(re.compile("^PROOF-")).inner_text()
+    expect(page.get_by_text(f'-subj "/CN={code}"')).to_be_visible()
+    desk.picture(screenshots / "path-2-proof.png")
+    now = clock.now()
+    wrong = makers.make_leaf(makers.make_root("Some Root"), code, not_before=now - timedelta(hours=1))
+    page.get_by_label("Or paste it").first.fill(wrong.pem.decode())
+    desk.press("Hand in the proof")
+    expect(page.get_by_text("This was signed by “Some Root”")).to_be_visible()
+    file = folder / "proof.pem"
+    file.write_bytes(makers.make_leaf(ca, code, not_before=now - timedelta(hours=1)).pem)
+    page.get_by_label("Or paste it").first.fill("")
+    page.get_by_label("Certificate file").first.set_input_files(file)
+    desk.press("Hand in the proof")
+    expect(page.get_by_text("You hold the private key")).to_be_visible()
+    desk.picture(screenshots / "path-2-proven.png")
 
 
 def _operator_reviews_and_trusts(desk: Desk, screenshots: Path) -> None:
     desk.go("/authorities/")
     desk.page.get_by_role("link", name="Kestrel Gateway CA").first.click()
+    expect(desk.page.get_by_text("2 of 2 settled")).to_be_visible()
     desk.picture(screenshots / "path-3-review.png")
     desk.page.get_by_role("button", name=re.compile("^Approve")).click()
     expect(desk.page.get_by_text("approved").first).to_be_visible()

@@ -3,7 +3,7 @@
 from typing import Any
 
 from accounts.models import User, Vendor
-from cas.models import Authority
+from cas.models import Authority, Waiver
 from cas.services import intake
 from pki.intake import UploadedFile
 from tests.pki.makers import Made, make_issuing, make_root
@@ -17,6 +17,13 @@ def hand_in(actor: User, vendor: Vendor, *certificates: Made) -> list[Authority]
 def waiting_authority(actor: User, vendor: Vendor, **changes: Any) -> Authority:
     """A root that `actor` handed in for `vendor`."""
     return hand_in(actor, vendor, make_root(f"{vendor.name} Root", **changes))[0]
+
+
+def waived(authority: Authority) -> Authority:
+    """Nothing is asked of it any more, for tests of what comes after."""
+    for what in Waiver.What:
+        Waiver.objects.create(authority=authority, what=what, reason="not what this test is about")
+    return authority
 
 
 def waiting_chain(actor: User, vendor: Vendor) -> tuple[Authority, Authority]:

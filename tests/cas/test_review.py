@@ -12,7 +12,7 @@ from cas.services import review
 from core import clock
 from core.errors import Forbidden, PasswordNeeded, Refused
 from outbox.models import Message
-from tests.cas.authorities import waiting_authority
+from tests.cas.authorities import waiting_authority, waived
 from tests.pki.makers import NOW, make_root
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +27,7 @@ def _at_a_fixed_instant() -> Iterator[None]:
 
 @pytest.fixture
 def authority(vendor_user: User, vendor: Vendor) -> Authority:
-    return waiting_authority(vendor_user, vendor)
+    return waived(waiting_authority(vendor_user, vendor))
 
 
 def test_an_operator_approves_and_the_vendor_hears_of_it(
@@ -83,7 +83,7 @@ def test_with_a_second_operator_nobody_approves_the_own_submission(
     operator: User, second_operator: User, vendor: Vendor, client_of: SignIn
 ) -> None:
     """Row 16: fails without `authors=[authority.submitted_by]` in `cas.services.review.approve`."""
-    own = waiting_authority(operator, vendor)
+    own = waived(waiting_authority(operator, vendor))
     page = client_of(operator).get(f"/authorities/{own.pk}/").content.decode()
     assert "ask Tomas Lind" in page
     assert 'value="approve"' not in page
@@ -97,7 +97,7 @@ def test_with_a_second_operator_nobody_approves_the_own_submission(
 def test_the_only_operator_gives_password_and_reason(
     operator: User, vendor: Vendor, client_of: SignIn, password: str
 ) -> None:
-    own = waiting_authority(operator, vendor)
+    own = waived(waiting_authority(operator, vendor))
     client = client_of(operator)
     assert "Your password" in client.get(f"/authorities/{own.pk}/").content.decode()
     assert "Enter your password" in client.post(_url(own), _form(own, reason="Urgent.")).content.decode()
@@ -108,7 +108,7 @@ def test_the_only_operator_gives_password_and_reason(
 
 
 def test_a_wrong_password_approves_nothing(operator: User, vendor: Vendor) -> None:
-    own = waiting_authority(operator, vendor)
+    own = waived(waiting_authority(operator, vendor))
     with pytest.raises(PasswordNeeded):
         review.approve(own, actor=operator, expected_sha256=own.sha256, password="guess", reason="Urgent.")
     own.refresh_from_db()

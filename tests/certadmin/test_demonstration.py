@@ -103,6 +103,18 @@ def test_each_vendor_stands_differently(demonstration: Demonstration) -> None:
     assert 20 <= left.days <= 21
 
 
+def test_each_vendor_stands_differently_with_its_evidence(demonstration: Demonstration) -> None:
+    named = "JOIN cas_authority a ON a.id = e.authority_id"
+    proven = {name for (name,) in demonstration.rows(f"SELECT a.name FROM cas_proof e {named}")}
+    assert proven == {"Kestrel Gateway CA 2", "Ampere IoT Gateway CA 2", "Ampere IoT Gateway CA 3"}
+    accepted = demonstration.rows(f"SELECT a.name FROM cas_testleaf e {named} WHERE e.accepted ORDER BY e.id")
+    assert accepted == [("Kestrel Gateway CA 2",), ("Ampere IoT Gateway CA 3",)]
+    waived = demonstration.rows(f"SELECT a.name, e.what FROM cas_waiver e {named}")
+    assert waived == [("Ampere IoT Gateway CA 2", "test-leaf")]
+    codes = demonstration.rows(f"SELECT a.name FROM cas_proofcode e {named} WHERE e.used_at IS NULL")
+    assert codes == [("Solveig Gateway CA 1",)]
+
+
 def test_a_dispute_is_open_and_another_decided(demonstration: Demonstration) -> None:
     assert demonstration.count("gateways_dispute WHERE closed_at IS NULL") == 1
     assert demonstration.count("gateways_dispute WHERE closed_at IS NOT NULL") == 1
