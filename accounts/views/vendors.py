@@ -104,7 +104,10 @@ def add_contact(request: SignedInRequest, pk: int) -> HttpResponse:
     """By an operator, or by the vendor's own people."""
     vendor = get_object_or_404(Vendor.objects.visible_to(request.user), pk=pk)
     form = ContactForm(request.POST, auto_id="contact_%s")
-    if form.is_valid() and attempt(form, lambda: vendors.add_contact(request.user, vendor, **form.cleaned_data)):
+    added = None
+    if form.is_valid():
+        added = attempt(form, lambda: vendors.add_contact(request.user, vendor, **form.cleaned_data))
+    if added:
         return _contacts_of(request, vendor)
     if not request.user.is_operator:
         for errors in form.errors.values():
