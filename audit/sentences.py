@@ -69,6 +69,8 @@ SENTENCES = {
     "cluster.created": "Cluster {subject} named",
     "cluster.token-renewed": "Token of cluster {subject} renewed",
     "cluster.deleted": "Cluster {subject} forgotten",
+    "rollover.started": "{subject} is being replaced by {new}",
+    "rollover.stopped": "Change-over from {subject} no longer followed",
     "store.groups": "Groups of store {subject} chosen",
     "store.adopted": "Store {subject} adopted",
     "store.replaced": "Store {subject} replaced",

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 
+from cas.models import Authority
 from core import clock
 from core.forms import StyledForm
 from core.uploads import MAX_FILE_BYTES
@@ -89,6 +90,30 @@ class GroupsForm(StyledForm):
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": "Choose at least one group: an empty store stops a network server."},
     )
+
+
+class RolloverForm(StyledForm):
+    """The authority that goes, and the one that comes."""
+
+    old = forms.ModelChoiceField(Authority.objects.none(), label="Replace", empty_label=None)
+    new = forms.ModelChoiceField(
+        Authority.objects.none(), label="By", empty_label=None, help_text="Another authority of the same vendor."
+    )
+
+    def __init__(self, *args: Any, group: Group, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        known = Authority.objects.select_related("vendor").order_by("vendor__name", "name")
+        trusted = known.filter(memberships__in=group.memberships.present())
+        for name, queryset in {"old": trusted, "new": known.exclude(state=Authority.State.REFUSED)}.items():
+            field = self.fields[name]
+            if isinstance(field, forms.ModelChoiceField):
+                field.queryset = queryset
+                field.label_from_instance = _whose  # type: ignore[assignment, method-assign]  # as Django documents it
+
+
+def _whose(authority: Authority) -> str:
+    vendor = authority.vendor.name if authority.vendor else authority.get_origin_display()
+    return f"{vendor}: {authority.name}"
 
 
 class ClusterForm(StyledForm):

@@ -321,3 +321,35 @@ class Cluster(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class RolloverQuerySet(models.QuerySet["Rollover"]):
+    def open(self) -> Self:
+        return self.filter(stopped_at__isnull=True)
+
+    def listed(self) -> Self:
+        return self.select_related("group", "old__vendor", "new", "started_by")
+
+
+class Rollover(models.Model):
+    """A vendor changes over from one authority to its successor in a group. Where it stands is read, never stored."""
+
+    group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="rollovers")
+    old = models.ForeignKey(Authority, on_delete=models.PROTECT, related_name="+")
+    new = models.ForeignKey(Authority, on_delete=models.PROTECT, related_name="+")
+    started_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    started_at = models.DateTimeField(default=clock.now)
+    stopped_at = models.DateTimeField(null=True, blank=True)
+
+    objects = RolloverQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["group", "old"], condition=Q(stopped_at__isnull=True), name="rollover_once_per_authority"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.old} to {self.new}"

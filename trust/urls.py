@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from trust.views import clusters, membership, preflight, readers, releases, stores
+from trust.views import clusters, membership, preflight, readers, releases, rollovers, stores
 
 app_name = "trust"
 urlpatterns: list[URLPattern] = [
@@ -28,6 +28,9 @@ urlpatterns: list[URLPattern] = [
     path("stores/<int:pk>/groups/", stores.choose_groups, name="choose_groups"),
     path("stores/<int:pk>/check/", stores.check, name="check_store"),
     path("stores/<int:pk>/disconnect/", stores.disconnect, name="disconnect_store"),
+    path("rollovers/", rollovers.list_rollovers, name="rollovers"),
+    path("rollovers/start/", rollovers.start, name="start_rollover"),
+    path("rollovers/<int:pk>/stop/", rollovers.stop, name="stop_rollover"),
     path("clusters/", clusters.list_clusters, name="clusters"),
     path("clusters/new/", clusters.create, name="new_cluster"),
     path("clusters/<int:pk>/token/", clusters.renew_token, name="renew_cluster_token"),

@@ -6,6 +6,8 @@ from accounts.models import Contact, User, Vendor
 from audit.services import record
 from core.errors import Refused
 
+MOST_CONTACTS = 20  # of one vendor: each gets its mails
+
 
 def create_vendor(actor: User, *, name: str, notes: str = "") -> Vendor:
     try:
@@ -30,6 +32,9 @@ def change_vendor(actor: User, vendor: Vendor, *, name: str, notes: str) -> Vend
 
 def add_contact(actor: User, vendor: Vendor, *, name: str, email: str) -> Contact:
     """Add an address that gets the vendor's mails without an account."""
+    if vendor.contacts.count() >= MOST_CONTACTS:
+        message = f"A vendor has {MOST_CONTACTS} contacts at most. Remove one first, or use a mailing list."
+        raise Refused("too-many-contacts", message, field="email")
     with transaction.atomic():
         contact, is_new = Contact.objects.get_or_create(
             vendor=vendor, email=email.strip().lower(), defaults={"name": name.strip()}

@@ -11,7 +11,14 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import reauthentication
 from accounts.access import SignedInRequest, allowed
-from accounts.forms import ChangePasswordForm, NameForm, ReauthenticateForm, SettingsForm, StaffInvitationForm
+from accounts.forms import (
+    ChangePasswordForm,
+    ContactForm,
+    NameForm,
+    ReauthenticateForm,
+    SettingsForm,
+    StaffInvitationForm,
+)
 from accounts.models import Deployment, Invitation, User
 from accounts.services import invitations, people
 from accounts.services.deployment import change_deployment
@@ -111,7 +118,15 @@ def account(request: SignedInRequest) -> HttpResponse:
     password = ChangePasswordForm(request.POST if changes_password else None)
     if request.method == "POST" and (_new_password(request, password) if changes_password else _renamed(request, name)):
         return redirect("accounts:account")
-    return page(request, "accounts/account.html", {"name_form": name, "password_form": password})
+    context = {"name_form": name, "password_form": password, **_contacts(request.user)}
+    return page(request, "accounts/account.html", context)
+
+
+def _contacts(user: User) -> dict[str, object]:
+    """Whom the mails of the person's own vendor go to besides its people."""
+    if user.vendor is None:
+        return {}
+    return {"contacts": user.vendor.contacts.order_by("name"), "contact_form": ContactForm(auto_id="contact_%s")}
 
 
 def _renamed(request: SignedInRequest, form: NameForm) -> bool:

@@ -99,22 +99,35 @@ def invite(request: SignedInRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@allowed("operate")
+@allowed("hand_in")
 def add_contact(request: SignedInRequest, pk: int) -> HttpResponse:
+    """By an operator, or by the vendor's own people."""
     vendor = get_object_or_404(Vendor.objects.visible_to(request.user), pk=pk)
     form = ContactForm(request.POST, auto_id="contact_%s")
+    added = None
     if form.is_valid():
-        vendors.add_contact(request.user, vendor, **form.cleaned_data)
-        return redirect("accounts:vendor", vendor.pk)
+        added = attempt(form, lambda: vendors.add_contact(request.user, vendor, **form.cleaned_data))
+    if added:
+        return _contacts_of(request, vendor)
+    if not request.user.is_operator:
+        for errors in form.errors.values():
+            messages.error(request, " ".join(map(str, errors)))
+        return _contacts_of(request, vendor)
     return _detail(request, vendor, invitation=VendorInvitationForm(), contact=form)
 
 
 @require_POST
-@allowed("operate")
+@allowed("hand_in")
 def remove_contact(request: SignedInRequest, pk: int, contact_pk: int) -> HttpResponse:
-    contact = get_object_or_404(Contact.objects.select_related("vendor"), pk=contact_pk, vendor_id=pk)
+    vendor = get_object_or_404(Vendor.objects.visible_to(request.user), pk=pk)
+    contact = get_object_or_404(Contact.objects.select_related("vendor"), pk=contact_pk, vendor=vendor)
     vendors.remove_contact(request.user, contact)
-    return redirect("accounts:vendor", pk)
+    return _contacts_of(request, vendor)
+
+
+def _contacts_of(request: SignedInRequest, vendor: Vendor) -> HttpResponse:
+    """Back to where the person sees them."""
+    return redirect("accounts:vendor", vendor.pk) if request.user.is_operator else redirect("accounts:account")
 
 
 @require_POST

@@ -8,6 +8,7 @@ from django.test import Client
 from accounts.models import Contact, User, Vendor
 from accounts.services import recipients, vendors
 from audit.models import Record
+from core.errors import Refused
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User], Client]
@@ -134,3 +135,30 @@ def test_markup_in_a_name_is_inert(operator: User, client_of: SignIn) -> None:
     made = vendors.create_vendor(operator, name="<script>alert(1)</script>", notes="<b>x</b>")
     for address in ("/vendors/", f"/vendors/{made.pk}/"):
         assert "<script>alert" not in client_of(operator).get(address).content.decode()
+
+
+def test_a_vendor_keeps_its_own_contacts(vendor_user: User, vendor: Vendor, client_of: SignIn) -> None:
+    client = client_of(vendor_user)
+    client.post(f"/vendors/{vendor.pk}/contacts/", {"name": "Ops", "email": "ops@kestrel.example"})
+    contact = vendor.contacts.get()
+    assert "ops@kestrel.example" in client.get("/account/").content.decode()
+    client.post(f"/vendors/{vendor.pk}/contacts/{contact.pk}/remove/")
+    assert not vendor.contacts.exists()
+
+
+def test_a_vendor_never_touches_anothers_contacts(vendor_user: User, other_vendor: Vendor, client_of: SignIn) -> None:
+    """G11. Fails without `visible_to` in accounts.views.vendors."""
+    contact = Contact.objects.create(vendor=other_vendor, name="Ops", email="ops@ampere.example")
+    client = client_of(vendor_user)
+    assert (
+        client.post(f"/vendors/{other_vendor.pk}/contacts/", {"name": "x", "email": "x@y.example"}).status_code == 404
+    )
+    assert client.post(f"/vendors/{other_vendor.pk}/contacts/{contact.pk}/remove/").status_code == 404
+    assert list(other_vendor.contacts.all()) == [contact]
+
+
+def test_contacts_are_bounded(operator: User, vendor: Vendor) -> None:
+    for number in range(vendors.MOST_CONTACTS):
+        vendors.add_contact(operator, vendor, name="x", email=f"{number}@kestrel.example")
+    with pytest.raises(Refused, match="20 contacts at most"):
+        vendors.add_contact(operator, vendor, name="x", email="one@more.example")

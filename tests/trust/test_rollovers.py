@@ -1,0 +1,103 @@
+"""A vendor's change from one authority to the next, step by step."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+
+from accounts.models import User, Vendor
+from cas.models import Authority
+from core import clock
+from core.errors import Refused
+from gateways.models import Gateway
+from tests.pki.makers import Made, make_issuing
+from trust.models import Group, Membership, Rollover, Store
+from trust.services import rollovers
+from trust.services.groups import set_end
+from trust.services.releases import publish_release
+from trust.services.rollovers import Standing, Step
+from trust.tasks import publish
+
+ClientOf = Callable[[User], Client]
+
+
+@pytest.fixture
+def successor(root: Made, vendor: Vendor, authority_of: Callable[..., Authority]) -> Authority:
+    ends = clock.now() + timedelta(days=3000)
+    return authority_of(make_issuing(root, "Kestrel CA 2", not_after=ends), vendor, "submitted")
+
+
+def stands() -> Standing:
+    return rollovers.standings(list(Rollover.objects.open().listed()))[0]
+
+
+def release(operator: User, group: Group) -> None:
+    publish(publish_release(operator, group).publications.get().pk)
+
+
+def test_each_step_leads_to_the_next(
+    operator: User, group: Group, trusted: Authority, successor: Authority, directory: Store, vendor: Vendor
+) -> None:
+    release(operator, group)
+    Gateway.objects.bulk_create(
+        Gateway(
+            eui=f"58A0CB000000000{number}", vendor=vendor, current_authority=trusted if number else successor,
+            current_not_after=clock.now() + timedelta(days=90),
+        )
+        for number in range(4)
+    )  # fmt: skip
+    rollovers.start(operator, group, trusted, successor)
+    assert stands().step == Step.APPROVE
+    Authority.objects.filter(pk=successor.pk).update(state="approved")
+    assert stands().step == Step.TRUST
+    successor.refresh_from_db()
+    Membership.objects.create(group=group, authority=successor, added_by=operator)
+    assert stands().step == Step.PUBLISH
+    release(operator, group)
+    assert (stands().step, stands().on_old, stands().on_new, stands().share) == (Step.MOVE, 3, 1, 25)
+    end = clock.now() + timedelta(days=9)
+    set_end(operator, group, trusted, end)
+    assert (stands().step, stands().ends_at) == (Step.RETIRE, end)
+    Gateway.objects.update(current_authority=successor)
+    with clock.at(end + timedelta(minutes=1)):
+        assert stands().step == Step.WITHDRAW
+        release(operator, group)
+        assert stands().step == Step.DONE
+
+
+def test_an_approved_successor_joins_the_group_at_once(
+    operator: User, group: Group, trusted: Authority, successor: Authority
+) -> None:
+    Authority.objects.filter(pk=successor.pk).update(state="approved")
+    successor.refresh_from_db()
+    rollovers.start(operator, group, trusted, successor)
+    assert Membership.objects.present().get(authority=successor).reason == "Replaces Kestrel Issuing CA"
+
+
+def test_the_authority_of_another_vendor_is_no_successor(
+    operator: User, group: Group, trusted: Authority, other_authority: Authority
+) -> None:
+    with pytest.raises(Refused, match="same vendor"):
+        rollovers.start(operator, group, trusted, other_authority)
+
+
+def test_one_authority_is_replaced_once_at_a_time(
+    operator: User, group: Group, trusted: Authority, successor: Authority
+) -> None:
+    rollover = rollovers.start(operator, group, trusted, successor)
+    with pytest.raises(Refused, match="being replaced already"):
+        rollovers.start(operator, group, trusted, successor)
+    rollovers.stop(operator, rollover)
+    assert rollovers.start(operator, group, trusted, successor)
+
+
+def test_the_page_begins_and_stops_it(
+    operator: User, group: Group, trusted: Authority, successor: Authority, client_of: ClientOf
+) -> None:
+    client = client_of(operator)
+    client.post("/trust/rollovers/start/", {"old": trusted.pk, "new": successor.pk})
+    page = client.get("/trust/rollovers/").content.decode()
+    assert "Approve the new authority" in page
+    client.post(f"/trust/rollovers/{Rollover.objects.get().pk}/stop/")
+    assert "No vendor is changing over" in client.get("/trust/rollovers/").content.decode()
