@@ -106,7 +106,7 @@ def test_the_file_comes_first_then_the_index_then_the_copy(
     manifest = f"common/{release.manifest_sha256}.json"
     immutable = [f"common/{release.bundle_sha256}.pem", manifest, f"{manifest}.sig"]
     copies = ["common/common.pem", "common/release.json", "common/release.json.sig"]
-    copies += [f"common/{name}" for name in release.readers]
+    copies += [f"common/{name}" for name in sorted(release.readers)]
     assert faulty.changes == [*immutable, "index.yml", *copies]
 
 

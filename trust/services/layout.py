@@ -55,7 +55,7 @@ def copies(release: Release) -> dict[str, bytes]:
     if release.manifest:
         files[f"{folder}/release.json"] = release.manifest.encode()
         files[f"{folder}/release.json.sig"] = bytes(release.signature or b"")
-    return files | {f"{folder}/{name}": text.encode() for name, text in release.readers.items()}
+    return files | {f"{folder}/{name}": text.encode() for name, text in sorted(release.readers.items())}
 
 
 def copy_name(group: Group) -> str:
