@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from accounts.models import Deployment, Vendor
+from accounts.models import Deployment, User, Vendor
 from audit.models import Record
 from audit.services import Machine, record, seal_pending
 from certadmin.demonstration.cast import COMPANIES, PEOPLE, Person
@@ -57,6 +57,12 @@ def _refuse_a_desk_in_use() -> None:
         )
     if names:
         raise Refused("desk-in-use", "There are vendors here already. The demonstration is for an empty trial desk.")
+    taken = User.objects.filter(email__in=[person.email for person in PEOPLE]).values_list("email", flat=True)
+    if taken:
+        message = (
+            f"The demonstration brings {taken[0]} along, who is here already. Set the desk up with another address."
+        )
+        raise Refused("person-taken", message)
 
 
 @contextmanager

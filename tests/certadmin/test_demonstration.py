@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,7 +23,6 @@ from pki.preflight import preflight
 from tests import servers
 from tests.servers import Product
 
-LONGEST_SECONDS = 60
 SUPERSEDED = (
     "revoked_at IS NULL AND not_after > datetime('now') AND EXISTS (SELECT 1 FROM certificates_certificate b "
     "WHERE b.gateway_id = a.gateway_id AND b.not_after > a.not_after AND b.revoked_at IS NULL)"
@@ -37,7 +35,6 @@ class Demonstration:
 
     product: Product
     said: dict[str, Any]
-    seconds: float
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         with sqlite3.connect(self.product.folder / "certadmin.sqlite3") as database:
@@ -55,13 +52,7 @@ def demonstration() -> Iterator[Demonstration]:
 
 
 def _loaded(product: Product) -> Demonstration:
-    start = time.monotonic()
-    said = json.loads(product.manage("seed_demo", "--json").stdout)
-    return Demonstration(product, said, time.monotonic() - start)
-
-
-def test_it_takes_less_than_a_minute(demonstration: Demonstration) -> None:
-    assert demonstration.seconds < LONGEST_SECONDS
+    return Demonstration(product, json.loads(product.manage("seed_demo", "--json").stdout))
 
 
 def test_it_has_three_vendors_and_200_gateways(demonstration: Demonstration) -> None:
@@ -172,7 +163,6 @@ def test_it_loads_beside_the_running_product() -> None:
     with servers.product({"CERTADMIN_SWEEP_SECONDS": "1"}) as product:
         product.start()
         loaded = _loaded(product)
-        assert loaded.seconds < LONGEST_SECONDS
         assert loaded.count("gateways_gateway") == 200
         assert loaded.count("certificates_certificate a WHERE origin = 'issued'") == 24
         assert loaded.count("certificates_request WHERE state IN ('approved', 'reserved', 'may-exist')") == 0
@@ -201,3 +191,12 @@ def test_a_half_loaded_demonstration_says_how_to_begin_again(operator: User) -> 
     Vendor.objects.create(name=KESTREL.name)
     with pytest.raises(Refused, match="not finished"):
         load()
+
+
+@pytest.mark.django_db
+def test_a_desk_of_somebody_whom_the_demonstration_brings_along_is_told_so(operator: User) -> None:
+    """The operator of the tests has the address of one of its people."""
+    assert operator.email == "ines@fjordnet.example"
+    with pytest.raises(Refused, match="is here already"):
+        load()
+    assert User.objects.get() == operator
