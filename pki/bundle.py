@@ -6,7 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import yaml
 
@@ -18,8 +18,11 @@ from pki.go.release import Go
 
 INDEX_GROUP = "common"
 _INDEX_LIMIT = 256 * 1024
+_DEEPEST = 20  # a list within a mapping is 2
 _BUNDLE_LIMIT = 16 * 1024 * 1024
 _BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----\n(?:[A-Za-z0-9+/=]{1,76}\n)+-----END CERTIFICATE-----\n?")
+_COMMENT = re.compile(rb"#(?!.*-----)[^\r\n]{0,249}")
+_MARKS = re.compile(r"BEGIN|\bEND\b")
 _NULLS = (None, "", "~", "null", "Null", "NULL")
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
@@ -45,8 +48,10 @@ def is_readable(der: bytes, go: Go = Go.NEWEST) -> bool:
 def read_strictly(pem: bytes) -> tuple[bytes, ...]:
     """The DER of the certificates of a clean bundle, in their order.
 
-    Clean means: CERTIFICATE blocks, blank lines and lines that start with `#`, nothing else; every block readable by
-    every release of Go; no twins. Raises `PkiError` naming the first thing that is not so.
+    Clean means: CERTIFICATE blocks, blank lines and comment lines, nothing else; every block readable by every release
+    of Go; no twins. A comment line starts with `#`, is shorter than OpenSSL's line of 254 octets (crypto/pem/pem_lib.c:
+    what follows starts a line for it) and has no five hyphens, which GnuTLS looks for anywhere in a line. Raises
+    `PkiError` naming the first thing that is not so.
     """
     if len(pem) > _BUNDLE_LIMIT:
         raise PkiError("bundle-too-large", "The bundle is larger than 16 MB.")
@@ -102,12 +107,12 @@ def index_paths(index: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class BundleEntry:
-    """A certificate of a bundle, and what the comment line above it says."""
+    """A certificate of a bundle (DER), and what the comment line above it says; vendor and subject may be hostile."""
 
     der: bytes
     vendor: str
     subject: str
-    not_after: datetime
+    not_after: datetime  # aware
 
 
 def write_annotated_bundle(entries: Iterable[BundleEntry]) -> bytes:
@@ -123,14 +128,15 @@ def write_annotated_bundle(entries: Iterable[BundleEntry]) -> bytes:
 
 
 def _comment(entry: BundleEntry) -> bytes:
-    """What people typed is made harmless: printable ASCII, one line, and never the marks of a PEM block."""
-    words = (_plain(entry.vendor, 60), _plain(entry.subject, 120), f"expires {entry.not_after:%Y-%m-%d}")
+    """What people typed is made harmless: printable ASCII, one line of at most 206 octets, and never the marks of a
+    PEM block, also not for those who count BEGIN."""
+    words = (_plain(entry.vendor, 60), _plain(entry.subject, 120), f"expires {entry.not_after.astimezone(UTC).date()}")
     return f"# {' | '.join(words)}\n".encode()
 
 
 def _plain(text: str, most: int) -> str:
     ascii_only = "".join(each if " " <= each <= "~" and each not in "|#" else "?" for each in text)
-    return re.sub(r"-{2,}", "-", ascii_only)[:most].strip()
+    return re.sub(r"-{2,}", "-", _MARKS.sub(lambda mark: mark[0].capitalize(), ascii_only))[:most].strip()
 
 
 def read_groups(content: bytes) -> dict[str, tuple[str, ...]]:
@@ -180,9 +186,9 @@ def _certificate_blocks(pem: bytes, go: Go) -> Iterable[bytes]:
 
 
 def _check_between(text: bytes) -> None:
-    """Nothing but blank lines and comments stands between the blocks."""
+    """Nothing but blank lines and comments that every reader skips stands between the blocks."""
     for line in _BLOCK.sub(b"\n", text).split(b"\n"):
-        if line.strip() and not line.startswith(b"#"):
+        if line.strip() and not _COMMENT.fullmatch(line):
             shown = line[:40].decode("ascii", "backslashreplace")
             raise PkiError("bundle-not-clean", f"The bundle holds something that is no certificate, near “{shown}”.")
 
@@ -217,11 +223,21 @@ def _load_yaml(content: bytes) -> object:
     if len(content) > _INDEX_LIMIT:
         raise PkiError("index-too-large", "The index is larger than 256 kB.")
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(content, yaml.SafeLoader)):
-            raise _unreadable("it uses YAML aliases")
+        _check_events(yaml.parse(content, yaml.SafeLoader))
         return next(iter(yaml.load_all(content, yaml.BaseLoader)), None)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise _unreadable("it is not valid YAML") from error
+
+
+def _check_events(events: Iterable[yaml.Event]) -> None:
+    """Neither aliases, which can grow without end, nor deep nesting, over which the parser takes quadratic time."""
+    depth = 0
+    for event in events:
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent):
+            raise _unreadable("it uses YAML aliases")
+        if depth > _DEEPEST:
+            raise _unreadable("it is nested deeply")
 
 
 def _unreadable(why: str) -> PkiError:

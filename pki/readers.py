@@ -1,33 +1,40 @@
 """What proxies read of a trust release: files that stand beside the bundle, and what to paste so that nobody can forge
 the header in which the client's certificate goes on.
 
-Envoy (SDS from a file) and Traefik (file provider) take the PEM inside the YAML, so that one rename changes all of it.
-nginx and HAProxy verify with OpenSSL's whole chains: they get the authorities above the trusted ones too, and a list
-of the issuers that are trusted, because a root alone would also let in what its other authorities sign.
+All four hold each trusted authority for an end of the path in itself, as The Things Stack does, so that a root which
+is not trusted lets nobody in. Envoy (SDS from a file) and Traefik (file provider) do so anyway, and take the PEM inside
+the YAML, so that one rename changes all of it. OpenSSL, under nginx and HAProxy, wants paths up to a root, unless an
+authority carries explicit trust: the block `TRUSTED CERTIFICATE` (openssl-verification-options(1), trust anchors).
 """
 
+import base64
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-
-from cryptography import x509
-from cryptography.x509.oid import NameOID
+from datetime import UTC, datetime
 
 from pki.bundle import BundleEntry, write_annotated_bundle
 
 ENVOY_NAME = "certadmin"  # Envoy calls the trusted authorities a secret, and wants a name for it
-_OPENSSL_NAMES = {
-    NameOID.EMAIL_ADDRESS: "emailAddress",
-    NameOID.SERIAL_NUMBER: "serialNumber",
-    NameOID.GIVEN_NAME: "GN",
-    NameOID.SURNAME: "SN",
-    NameOID.TITLE: "title",
-}
-_SHORT = {"CN", "O", "OU", "C", "ST", "L", "STREET", "DC", "UID", *_OPENSSL_NAMES.values()}
+# X509_CERT_AUX (OpenSSL crypto/x509/x_x509a.c): trusted for clientAuth, 1.3.6.1.5.5.7.3.2
+_TRUSTED_FOR_CLIENTS = bytes.fromhex("300c300a06082b06010505070302")
+_BLOCK = re.compile(r"-----BEGIN CERTIFICATE-----\n(.+?)-----END CERTIFICATE-----\n", re.DOTALL)
+# An authority whose private key nobody has: x of its P-256 key is the SHA-256 of "certadmin: nobody's key 5"
+_NOBODY = base64.b64decode(
+    "MIIBDzCB9aADAgECAgZub2JvZHkwCgYIKoZIzj0EAwIwHDEaMBgGA1UEAwwRTm9ib2R5IGlzIHRydXN0ZWQwHhcNMjYwMTAxMDAwMDAwWhcN"
+    "NDYwMTAxMDAwMDAwWjAcMRowGAYDVQQDDBFOb2JvZHkgaXMgdHJ1c3RlZDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABJOHf7hPpyDEYGkJ"
+    "0wSTIXNRWvV+T+BQDfM9cDcyYKVML5KlKuYAbrh9tV3J1LEukOCNxIaxzqo/uERz0n79k8qjIzAhMA8GA1UdEwEB/wQFMAMBAf8wDgYDVR0P"
+    "AQH/BAQDAgIEMAoGCCqGSM49BAMCAwkAMAYCAQECAQE="
+)
+NOBODY = BundleEntry(_NOBODY, "nobody", "this group is empty", datetime(2046, 1, 1, tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How one proxy uses the files: its name, the file that it reads, what to paste, and what to know."""
+    """How one proxy uses the files: its name, the file that it reads, what to paste, and what to know.
+
+    Each part of `text` starts with a comment line that says where it goes.
+    """
 
     name: str
     file: str
@@ -36,32 +43,26 @@ class Recipe:
     notes: tuple[str, ...]
 
 
-def reader_files(trusted: Sequence[BundleEntry], above: Iterable[BundleEntry]) -> dict[str, bytes]:
-    """The files beside a bundle, by name. `above` are the known authorities above the trusted ones.
+def reader_files(trusted: Sequence[BundleEntry], above: Iterable[BundleEntry] = ()) -> dict[str, bytes]:
+    """The files beside a bundle, by name; the same authorities give the same bytes. Raises PkiError as `write_bundle`.
 
-    Empty for an empty group: no proxy starts with an empty list of authorities. Raises PkiError as `write_bundle`.
+    No proxy starts with an empty list, and one whose file is taken away goes on with the old: an empty group trusts
+    `NOBODY`, whose key does not exist. `above`, the authorities above the trusted ones, are of no use to any of the
+    four any more.
     """
-    if not trusted:
-        return {}
-    pem = write_annotated_bundle(trusted).decode()
-    known = {each.der for each in trusted}
-    chains = write_annotated_bundle([*trusted, *{each.der: each for each in above if each.der not in known}.values()])
-    names = sorted({name for each in trusted if (name := issuer_name(each.der))})
+    pem = write_annotated_bundle(trusted or [NOBODY]).decode()
     return {
         "envoy.yaml": _envoy(pem).encode(),
         "traefik.yaml": _traefik(pem).encode(),
-        "chains.pem": chains,
-        "issuers.map": "".join(f'"{_quoted(name)}" 1;\n' for name in names).encode(),
-        "issuers.txt": "".join(f"{name}\n" for name in names).encode(),
+        "authorities.pem": pem.encode(),
+        "anchors.pem": _BLOCK.sub(_as_anchor, pem).encode(),
     }
 
 
-def issuer_name(der: bytes) -> str:
-    """The subject as OpenSSL writes it by RFC 2253, as nginx and HAProxy compare it; empty where that is not plain."""
-    name = x509.load_der_x509_certificate(der).subject
-    text = name.rfc4514_string(_OPENSSL_NAMES)
-    plain = all(each.rfc4514_attribute_name in _SHORT or each.oid in _OPENSSL_NAMES for each in name)
-    return text if plain and text.isascii() and text.isprintable() else ""
+def _as_anchor(block: re.Match[str]) -> str:
+    """The same certificate in a block that says: trusted for clients, whoever signed it."""
+    text = base64.encodebytes(base64.b64decode(block[1]) + _TRUSTED_FOR_CLIENTS).decode()
+    return f"-----BEGIN TRUSTED CERTIFICATE-----\n{text}-----END TRUSTED CERTIFICATE-----\n"
 
 
 def recipes(folder: str) -> tuple[Recipe, ...]:
@@ -76,6 +77,7 @@ def _envoy(pem: str) -> str:
         '  - "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret\n'
         f"    name: {ENVOY_NAME}\n"
         "    validation_context:\n"
+        "      max_verify_depth: 0\n"
         "      trusted_ca:\n"
         f"        inline_string: |\n{_indented(pem, 10)}"
     )
@@ -83,6 +85,18 @@ def _envoy(pem: str) -> str:
 
 def _traefik(pem: str) -> str:
     return (
+        "http:\n"
+        "  middlewares:\n"
+        "    certadmin:\n"
+        "      chain: {middlewares: [certadmin-forget, certadmin-pass]}\n"
+        "    certadmin-forget:\n"
+        "      headers:\n"
+        "        customRequestHeaders:\n"
+        '          X-Forwarded-Client-Cert: ""\n'
+        '          X-Forwarded-Tls-Client-Cert: ""\n'
+        '          X-Forwarded-Tls-Client-Cert-Info: ""\n'
+        "    certadmin-pass:\n"
+        "      passTLSClientCert: {pem: true}\n"
         "tls:\n"
         "  options:\n"
         "    default:\n"
@@ -97,12 +111,23 @@ def _indented(text: str, by: int) -> str:
     return "".join(f"{' ' * by}{line}\n" for line in text.splitlines())
 
 
-def _quoted(name: str) -> str:
-    return name.replace("\\", "\\\\").replace('"', '\\"')
+_OPENSSL_NOTES = (
+    (
+        "It wants a path up to a root. anchors.pem says in OpenSSL's own form that each authority is enough. Never "
+        "help with a root: it would let in what is withdrawn below it."
+    ),
+    (
+        "It does not look at the end of a trusted authority, only at that of the gateway's certificate: publish a "
+        "release without an authority that ends."
+    ),
+)
+_SUB_AUTHORITY = "A gateway that sends an authority below a trusted one along is let in; The Things Stack refuses it."
 
 
 def _envoy_recipe(folder: str) -> Recipe:
     text = f"""\
+# in the bootstrap file, if it has no node yet: without a name of its own Envoy reads no file of secrets
+node: {{id: gateways, cluster: gateways}}
 # in the listener's DownstreamTlsContext
 require_client_certificate: true
 common_tls_context:
@@ -118,23 +143,29 @@ forward_client_cert_details: SANITIZE_SET
 set_current_client_cert_details: {{chain: true}}
 common_http_protocol_options:
   max_connection_duration: 3600s
+  headers_with_underscores_action: DROP_HEADER
 # in the route configuration
-request_headers_to_remove: [x-forwarded-tls-client-cert]
-# Envoy wants a name of its own for SDS
-node: {{id: gateways, cluster: gateways}}
+request_headers_to_remove: [x-forwarded-tls-client-cert, x-forwarded-tls-client-cert-info]
 """
     notes = (
-        "It takes a new release within a second, without a restart, because the file is renamed into place.",
-        "Connections that stand already survive a withdrawn authority: the longest duration ends them.",
+        (
+            "It takes a new release within a second, without a restart, because the file is renamed into place. Copy "
+            "it in the same way: what is written in place is not noticed."
+        ),
+        (
+            "Connections that stand survive a withdrawn authority. The longest duration ends them when no request is "
+            "under way; a WebSocket is one, and lasts until its end or Envoy's."
+        ),
         "SANITIZE_SET drops an X-Forwarded-Client-Cert that a client sends; The Things Stack reads its Chain part.",
         "The header of Traefik has to be removed too: The Things Stack would read it where Envoy sets none.",
+        "With a file that it cannot read, Envoy goes on with the last one and counts it in its statistics.",
     )
     return Recipe("Envoy", "envoy.yaml", "yaml", text, notes)
 
 
 def _traefik_recipe(folder: str) -> Recipe:
     text = f"""\
-# static configuration: read every file of the folder, follow changes, trust nobody's forwarded headers
+# in the static configuration
 providers:
   file:
     filename: {folder}/traefik.yaml
@@ -142,61 +173,90 @@ providers:
 entryPoints:
   gateways:
     address: ":8887"
-    forwardedHeaders: {{insecure: false}}
-# dynamic configuration: both are middlewares of the router
-http:
-  middlewares:
-    client-certificate:
-      passTLSClientCert: {{pem: true}}
-    no-forged-certificate:
-      headers: {{customRequestHeaders: {{X-Forwarded-Client-Cert: ""}}}}
+    transport: {{keepAliveMaxTime: 3600s}}
+# in each router, wherever it is declared
+tls: {{}}
+middlewares: [certadmin@file]
 """
     notes = (
-        "The file sets tls.options.default: a named option is not applied to a router that matches paths only.",
-        "Traefik drops an X-Forwarded-Tls-Client-Cert that a client sends, unless forwardedHeaders trusts it.",
-        "It passes X-Forwarded-Client-Cert on, which The Things Stack reads first: the second middleware drops it.",
-        "The Things Stack reads the header of Traefik 2.9.2 and newer.",
+        "It follows a new release by itself, two seconds later.",
+        (
+            "Traefik has one file provider. If your routers are files too, name their directory instead, and copy each "
+            "release's traefik.yaml there under another name, then rename it: a link is not followed."
+        ),
+        (
+            "The file sets tls.options.default, because a named option is not applied to a router that matches paths "
+            "only. So every TLS router of this Traefik asks for a gateway's certificate."
+        ),
+        (
+            "A router without the middleware asks nobody for a certificate while the file is missing. With it, such a "
+            "router is not served."
+        ),
+        (
+            "The middleware drops what a client sends as X-Forwarded-Client-Cert, which Traefik would pass on and The "
+            "Things Stack reads first. What it sets, The Things Stack reads from Traefik 2.9.2 on."
+        ),
+        (
+            "Traefik passes on names with underscores: put nothing behind it that takes X_Forwarded_Client_Cert for "
+            "the same. The Things Stack does not."
+        ),
+        (
+            "Connections that stand survive a withdrawn authority: keepAliveMaxTime ends them after a request, "
+            "WebSockets last until Traefik is restarted."
+        ),
+        _SUB_AUTHORITY,
     )
     return Recipe("Traefik", "traefik.yaml", "yaml", text, notes)
 
 
 def _nginx_recipe(folder: str) -> Recipe:
     text = f"""\
-# in http {{ }}
-map $ssl_client_i_dn $is_trusted_issuer {{
-    default 0;
-    include {folder}/issuers.map;
-}}
+# in the main context
+worker_shutdown_timeout 60s;
 # in server {{ }}
-ssl_client_certificate {folder}/chains.pem;
 ssl_verify_client on;
-ssl_verify_depth 4;
-if ($is_trusted_issuer = 0) {{ return 403; }}
+ssl_verify_depth 0;
+ssl_client_certificate {folder}/authorities.pem;
+ssl_conf_command VerifyCAFile {folder}/anchors.pem;
+ssl_session_cache off;
+ssl_session_tickets off;
 # in location {{ }}
 proxy_set_header X-Forwarded-Tls-Client-Cert "";
+proxy_set_header X-Forwarded-Tls-Client-Cert-Info "";
 proxy_set_header X-Forwarded-Client-Cert 'Chain="$ssl_client_escaped_cert"';
 """
     notes = (
         "Reload nginx after a release: it reads the files when it starts.",
-        "nginx wants chains up to a root, so chains.pem holds the roots that are known here too.",
-        "The map lets in only what a trusted authority signed itself.",
-        "proxy_set_header replaces what a client sends under that name.",
+        *_OPENSSL_NOTES,
+        (
+            "VerifyCAFile (nginx 1.19.4 or newer, built with OpenSSL) is what decides. authorities.pem is what nginx "
+            "names to gateways as welcome."
+        ),
+        "A remembered TLS session could outlive its authority: both ways to remember are off.",
+        "Workers of before the reload keep their WebSockets until worker_shutdown_timeout.",
+        "proxy_set_header replaces what a client sends, in the location in which all three lines stand.",
     )
-    return Recipe("nginx", "chains.pem", "nginx", text, notes)
+    return Recipe("nginx", "anchors.pem", "nginx", text, notes)
 
 
 def _haproxy_recipe(folder: str) -> Recipe:
     text = f"""\
-bind :8887 ssl crt /etc/haproxy/server.pem ca-file {folder}/chains.pem verify required
-acl trusted_issuer ssl_c_i_dn(,0,rfc2253) -m str -f {folder}/issuers.txt
-http-request deny deny_status 403 unless trusted_issuer
+# in global
+hard-stop-after 60s
+# in frontend
+bind :8887 ssl crt /etc/haproxy/server.pem ca-file {folder}/anchors.pem verify required
+option http-restrict-req-hdr-names delete
 http-request del-header X-Forwarded-Client-Cert
 http-request del-header X-Forwarded-Tls-Client-Cert
+http-request del-header X-Forwarded-Tls-Client-Cert-Info
 http-request set-header X-Forwarded-Tls-Client-Cert %[ssl_c_der,base64]
 """
     notes = (
         "Reload HAProxy after a release: it reads the files when it starts.",
-        "HAProxy wants chains up to a root, as nginx does; the list lets in only what a trusted authority signed.",
+        *_OPENSSL_NOTES,
+        "The process of before the reload keeps its connections until hard-stop-after.",
         "The header is written as Traefik writes it, which The Things Stack understands.",
+        "http-restrict-req-hdr-names (HAProxy 2.6 or newer) drops names with underscores.",
+        _SUB_AUTHORITY,
     )
-    return Recipe("HAProxy", "chains.pem", "haproxy", text, notes)
+    return Recipe("HAProxy", "anchors.pem", "haproxy", text, notes)

@@ -1,29 +1,25 @@
-"""Envoy, Traefik, nginx and HAProxy on free ports of 127.0.0.1, with what the recipes say, before a small backend."""
+"""Envoy, Traefik, nginx and HAProxy on free ports of 127.0.0.1, put together from the very text of the recipes."""
 
 import contextlib
-import http.server
+import json
 import signal
 import socket
-import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
+import yaml
+
+from pki.readers import recipes
 from tests.servers import _stop, binary, free_port, wait_until
 
-FORGED = {"X-Forwarded-Client-Cert": "forged", "X-Forwarded-Tls-Client-Cert": "forged"}
-REQUEST = "".join(
-    f"{line}\r\n"
-    for line in (
-        "GET / HTTP/1.1",
-        "Host: localhost",
-        "Connection: close",
-        *(f"{name}: {value}" for name, value in FORGED.items()),
-        "",
-    )
-)
+TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
+HTTP = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
 
 
 @dataclass(slots=True)
@@ -36,102 +32,170 @@ class Proxy:
 
 @dataclass(slots=True)
 class Backend:
-    """Answers 200 and remembers the headers of the last request."""
+    """Answers 200 and remembers the headers of the last request, each with all its values. `documents` are what it
+    serves by path, for a proxy that gets its configuration over HTTP."""
 
     port: int
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, list[str]] = field(default_factory=dict)
+    documents: dict[str, bytes] = field(default_factory=dict)
 
 
 @contextlib.contextmanager
 def backend() -> Iterator[Backend]:
     made = Backend(0)
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
         def do_GET(self) -> None:
-            made.headers = {name.lower(): value for name, value in self.headers.items()}
+            body = made.documents.get(self.path, b"ok")
+            if body == b"ok":
+                made.headers = {name.lower(): self.headers.get_all(name, []) for name in self.headers}
             self.send_response(200)
-            self.send_header("Content-Length", "2")
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(b"ok")
+            self.wfile.write(body)
 
         def log_message(self, *_: object) -> None: ...
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None: ...  # a proxy that ends resets its connections
+
+    with Server(("127.0.0.1", 0), Handler) as server:
         made.port = server.server_address[1]
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield made
         server.shutdown()
 
 
-def ask(port: int, certificate: Path | None) -> int:
-    """The status that a client with this certificate and key (one PEM file) gets; 0 where TLS itself refuses."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    if certificate:
-        context.load_cert_chain(certificate)
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as raw, context.wrap_socket(raw) as tls:
-            lines = [
-                "GET / HTTP/1.1",
-                "Host: localhost",
-                "Connection: close",
-                *(f"{k}: {v}" for k, v in FORGED.items()),
-            ]
-            tls.sendall("\r\n".join([*lines, "", ""]).encode())
-            answer = tls.recv(200)
-    except OSError:
-        return 0
-    return int(answer.split()[1]) if answer else 0
+def parts_of(name: str, folder: Path) -> dict[str, str]:
+    """What a recipe says to paste, by the place that its comment line names."""
+    recipe = next(each for each in recipes(str(folder)) if each.name == name)
+    found: dict[str, str] = {}
+    for line in recipe.text.splitlines(keepends=True):
+        if line.startswith("# in "):
+            place = line.removeprefix("# in ").strip()
+            found[place] = ""
+        else:
+            found[place] += line
+    return found
+
+
+def part(parts: dict[str, str], place: str) -> str:
+    return next(body for where, body in parts.items() if place in where)
 
 
 @contextlib.contextmanager
-def envoy(folder: Path, upstream: int) -> Iterator[Proxy]:
-    port = free_port()
-    (folder / "envoy-main.yaml").write_text(
-        ENVOY % {"port": port, "folder": folder, "upstream": upstream, "own": folder.parent}
+def envoy(folder: Path, backend: Backend) -> Iterator[Proxy]:
+    port, parts = free_port(), parts_of("Envoy", folder)
+
+    def said(place: str) -> dict[str, Any]:
+        return dict(yaml.safe_load(part(parts, place)))
+
+    context = said("DownstreamTlsContext")
+    server = {"filename": str(folder.parent / "server.pem")}
+    context["common_tls_context"]["tls_certificates"] = [{"certificate_chain": server, "private_key": server}]
+    routes = [{"match": {"prefix": "/"}, "route": {"cluster": "backend"}}]
+    manager = said("HttpConnectionManager") | {
+        "stat_prefix": "gateways",
+        "http_filters": [{"name": "router", "typed_config": {"@type": ROUTER}}],
+        "route_config": said("route configuration")
+        | {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": routes}]},
+    }
+    chain = {
+        "transport_socket": {"name": "tls", "typed_config": {"@type": TLS} | context},
+        "filters": [{"name": "http", "typed_config": {"@type": HTTP} | manager}],
+    }
+    listener = {"name": "gateways", "address": _address(port), "filter_chains": [chain]}
+    upstream = {"lb_endpoints": [{"endpoint": {"address": _address(backend.port)}}]}
+    cluster = {"name": "backend", "load_assignment": {"cluster_name": "backend", "endpoints": [upstream]}}
+    file = folder.parent / "envoy-main.json"
+    file.write_text(
+        json.dumps(said("bootstrap") | {"static_resources": {"listeners": [listener], "clusters": [cluster]}})
     )
-    command = [binary("envoy"), "-c", str(folder / "envoy-main.yaml"), "--concurrency", "1", "--use-dynamic-base-id"]
-    with _running(command, port, folder):
+    with _running([binary("envoy"), "-c", str(file), "--concurrency", "1", "--use-dynamic-base-id"], port, folder):
         yield Proxy(port, lambda: None)
 
 
 @contextlib.contextmanager
-def traefik(folder: Path, upstream: int) -> Iterator[Proxy]:
-    port = free_port()
-    dynamic = folder.parent / "dynamic"
-    dynamic.mkdir(exist_ok=True)
-    (dynamic / "router.yaml").write_text(TRAEFIK_ROUTER % {"upstream": upstream, "own": folder.parent})
-    link = dynamic / "trust.yaml"
-    link.unlink(missing_ok=True)
-    link.write_bytes((folder / "traefik.yaml").read_bytes())
-    static = folder.parent / "traefik-main.yaml"
-    static.write_text(TRAEFIK % {"port": port, "dynamic": dynamic})
-
-    def follow() -> None:
-        beside = dynamic / "new"
-        beside.write_bytes((folder / "traefik.yaml").read_bytes())
-        beside.replace(link)
-
-    with _running([binary("traefik"), f"--configFile={static}"], port, folder):
-        yield Proxy(port, follow)
+def traefik(folder: Path, backend: Backend) -> Iterator[Proxy]:
+    """Its routers come over HTTP, because the one file provider reads the file of the release."""
+    port, parts = free_port(), parts_of("Traefik", folder)
+    server = str(folder.parent / "server.pem")
+    router = yaml.safe_load(part(parts, "each router")) | {"rule": "PathPrefix(`/`)", "service": "backend"}
+    service = {"loadBalancer": {"servers": [{"url": f"http://127.0.0.1:{backend.port}"}]}}
+    dynamic = {
+        "tls": {"certificates": [{"certFile": server, "keyFile": server}]},
+        "http": {"routers": {"all": router}, "services": {"backend": service}},
+    }
+    backend.documents["/traefik"] = json.dumps(dynamic).encode()
+    static = yaml.safe_load(part(parts, "static").replace(":8887", f"127.0.0.1:{port}"))
+    static["providers"] |= {
+        "http": {"endpoint": f"http://127.0.0.1:{backend.port}/traefik", "pollInterval": "1s"},
+        "providersThrottleDuration": "100ms",
+    }
+    file = folder.parent / "traefik-main.yaml"
+    file.write_text(yaml.safe_dump(static | {"global": {"checkNewVersion": False, "sendAnonymousUsage": False}}))
+    with _running([binary("traefik"), f"--configFile={file}"], port, folder):
+        yield Proxy(port, lambda: None)
 
 
 @contextlib.contextmanager
-def nginx(folder: Path, upstream: int) -> Iterator[Proxy]:
-    port = free_port()
-    file = folder.parent / "nginx.conf"
-    file.write_text(NGINX % {"port": port, "folder": folder, "upstream": upstream, "own": folder.parent})
-    with _running([binary("nginx"), "-c", str(file), "-p", str(folder.parent)], port, folder) as process:
+def nginx(folder: Path, backend: Backend) -> Iterator[Proxy]:
+    port, parts, own = free_port(), parts_of("nginx", folder), folder.parent
+    temporary = " ".join(
+        f"{each}_temp_path {own}/{each};" for each in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    file = own / "nginx.conf"
+    file.write_text(f"""
+daemon off; pid {own}/nginx.pid; error_log {own}/nginx.log; worker_processes 1;
+{part(parts, "main context")}
+events {{}}
+http {{
+  access_log off; {temporary}
+  server {{
+    listen 127.0.0.1:{port} ssl; ssl_certificate {own}/server.pem; ssl_certificate_key {own}/server.pem;
+    {part(parts, "server {")}
+    location / {{
+      {part(parts, "location {")}
+      proxy_pass http://127.0.0.1:{backend.port};
+    }}
+  }}
+}}
+""")
+    with _running([binary("nginx"), "-c", str(file), "-p", str(own)], port, folder) as process:
         yield Proxy(port, lambda: process.send_signal(signal.SIGHUP))
 
 
 @contextlib.contextmanager
-def haproxy(folder: Path, upstream: int) -> Iterator[Proxy]:
-    port = free_port()
+def haproxy(folder: Path, backend: Backend) -> Iterator[Proxy]:
+    port, parts = free_port(), parts_of("HAProxy", folder)
+    server = str(folder.parent / "server.pem")
+    frontend = part(parts, "frontend").replace("bind :8887", f"bind 127.0.0.1:{port}")
     file = folder.parent / "haproxy.cfg"
-    file.write_text(HAPROXY % {"port": port, "folder": folder, "upstream": upstream, "own": folder.parent})
+    file.write_text(f"""
+global
+{part(parts, "global")}
+  maxconn 50
+defaults
+  mode http
+  timeout client 10s
+  timeout server 5s
+  timeout connect 2s
+frontend gateways
+{frontend.replace("/etc/haproxy/server.pem", server)}
+  default_backend all
+backend all
+  server one 127.0.0.1:{backend.port}
+""")
     with _running([binary("haproxy"), "-W", "-f", str(file)], port, folder) as process:
+        # its master listens to no signal before it has seen that the worker stands
+        wait_until(lambda: "Loading success" in (folder.parent / "log").read_text(), what="HAProxy's master")
         yield Proxy(port, lambda: process.send_signal(signal.SIGUSR2))
+
+
+def _address(port: int) -> dict[str, Any]:
+    return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
 
 
 @contextlib.contextmanager
@@ -151,108 +215,3 @@ def _running(command: list[str], port: int, folder: Path) -> "Iterator[subproces
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-ENVOY = """
-node: {id: gateways, cluster: gateways}
-static_resources:
-  listeners:
-  - address: {socket_address: {address: 127.0.0.1, port_value: %(port)d}}
-    filter_chains:
-    - transport_socket:
-        name: tls
-        typed_config:
-          "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
-          require_client_certificate: true
-          common_tls_context:
-            tls_certificates:
-            - certificate_chain: {filename: %(own)s/server.pem}
-              private_key: {filename: %(own)s/server.pem}
-            validation_context_sds_secret_config:
-              name: certadmin
-              sds_config:
-                resource_api_version: V3
-                path_config_source:
-                  path: %(folder)s/envoy.yaml
-                  watched_directory: {path: %(folder)s}
-      filters:
-      - name: http
-        typed_config:
-          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-          stat_prefix: test
-          forward_client_cert_details: SANITIZE_SET
-          set_current_client_cert_details: {chain: true}
-          http_filters:
-          - name: router
-            typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
-          route_config:
-            virtual_hosts:
-            - name: all
-              domains: ["*"]
-              request_headers_to_remove: [x-forwarded-tls-client-cert]
-              routes: [{match: {prefix: /}, route: {cluster: backend}}]
-  clusters:
-  - name: backend
-    load_assignment:
-      cluster_name: backend
-      endpoints:
-      - lb_endpoints:
-        - endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: %(upstream)d}}}
-"""
-TRAEFIK = """
-global: {checkNewVersion: false, sendAnonymousUsage: false}
-entryPoints: {gateways: {address: "127.0.0.1:%(port)d"}}
-providers: {file: {directory: %(dynamic)s, watch: true}}
-"""
-TRAEFIK_ROUTER = """
-tls: {certificates: [{certFile: %(own)s/server.pem, keyFile: %(own)s/server.pem}]}
-http:
-  routers:
-    all:
-      rule: "PathPrefix(`/`)"
-      service: backend
-      middlewares: [client-certificate, no-forged-certificate]
-      tls: {}
-  middlewares:
-    client-certificate: {passTLSClientCert: {pem: true}}
-    no-forged-certificate: {headers: {customRequestHeaders: {X-Forwarded-Client-Cert: ""}}}
-  services: {backend: {loadBalancer: {servers: [{url: "http://127.0.0.1:%(upstream)d"}]}}}
-"""
-NGINX = """
-daemon off; pid %(own)s/nginx.pid; error_log %(own)s/nginx.log; worker_processes 1;
-events {}
-http {
-  access_log off; client_body_temp_path %(own)s/t1; proxy_temp_path %(own)s/t2; fastcgi_temp_path %(own)s/t3;
-  uwsgi_temp_path %(own)s/t4; scgi_temp_path %(own)s/t5;
-  map $ssl_client_i_dn $is_trusted_issuer { default 0; include %(folder)s/issuers.map; }
-  server {
-    listen 127.0.0.1:%(port)d ssl; ssl_certificate %(own)s/server.pem; ssl_certificate_key %(own)s/server.pem;
-    ssl_client_certificate %(folder)s/chains.pem; ssl_verify_client on; ssl_verify_depth 4;
-    if ($is_trusted_issuer = 0) { return 403; }
-    location / {
-      proxy_set_header X-Forwarded-Tls-Client-Cert "";
-      proxy_set_header X-Forwarded-Client-Cert 'Chain="$ssl_client_escaped_cert"';
-      proxy_pass http://127.0.0.1:%(upstream)d;
-    }
-  }
-}
-"""
-HAPROXY = """
-global
-  maxconn 50
-defaults
-  mode http
-  timeout client 5s
-  timeout server 5s
-  timeout connect 2s
-frontend gateways
-  bind 127.0.0.1:%(port)d ssl crt %(own)s/server.pem ca-file %(folder)s/chains.pem verify required
-  acl trusted_issuer ssl_c_i_dn(,0,rfc2253) -m str -f %(folder)s/issuers.txt
-  http-request deny deny_status 403 unless trusted_issuer
-  http-request del-header X-Forwarded-Client-Cert
-  http-request del-header X-Forwarded-Tls-Client-Cert
-  http-request set-header X-Forwarded-Tls-Client-Cert %%[ssl_c_der,base64]
-  default_backend all
-backend all
-  server one 127.0.0.1:%(upstream)d
-"""
