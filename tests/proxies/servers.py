@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -163,7 +164,7 @@ http {{
   }}
 }}
 """)
-    with _running([binary("nginx"), "-c", str(file), "-p", str(own)], port, folder) as process:
+    with _running([_sbin("nginx"), "-c", str(file), "-p", str(own)], port, folder) as process:
         yield Proxy(port, lambda: process.send_signal(signal.SIGHUP))
 
 
@@ -188,10 +189,15 @@ frontend gateways
 backend all
   server one 127.0.0.1:{backend.port}
 """)
-    with _running([binary("haproxy"), "-W", "-f", str(file)], port, folder) as process:
+    with _running([_sbin("haproxy"), "-W", "-f", str(file)], port, folder) as process:
         # its master listens to no signal before it has seen that the worker stands
         wait_until(lambda: "Loading success" in (folder.parent / "log").read_text(), what="HAProxy's master")
         yield Proxy(port, lambda: process.send_signal(signal.SIGUSR2))
+
+
+def _sbin(name: str) -> str:
+    """Debian keeps servers where only root's path leads."""
+    return shutil.which(name, path="/usr/sbin") or binary(name)
 
 
 def _address(port: int) -> dict[str, Any]:
