@@ -61,7 +61,7 @@ def _leaf_spans(leaves: Iterable[TestLeaf], depth: int, issuer_end: datetime) ->
     return [
         Span(
             leaf.name,
-            "Gateway, came as the test leaf",
+            "Gateway, the test leaf",
             leaf.not_before,
             leaf.not_after,
             depth=depth,

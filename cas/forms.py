@@ -48,6 +48,11 @@ class EvidenceForm(StyledForm):
 
     content = b""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.is_conditional = True  # type: ignore[attr-defined]  # read by ui/_field.html: one of the two is needed
+
     file = forms.FileField(
         required=False,
         label="Certificate file",
@@ -85,7 +90,7 @@ class WaiveForm(StyledForm):
     what = forms.ChoiceField(choices=Waiver.What, widget=forms.HiddenInput)
     reason = forms.CharField(
         max_length=2000,
-        required=False,
+        error_messages={"required": "Say why: the reason stays with the authority."},
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text="Stays with the authority, for everybody who may see it.",
     )

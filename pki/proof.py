@@ -29,7 +29,7 @@ _WEAK_HASHES = ("md2", "md4", "md5", "sha1")
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One line to type, and what it is for."""
+    """What to type, and what it is for. A long line goes on in a second, after a backslash."""
 
     what: str
     line: str
@@ -80,11 +80,12 @@ def signing_commands(code: str) -> tuple[Command, ...]:
     return (
         Command(
             "Make a throw-away key, and a request with the code as its common name.",
-            f'openssl req -new -newkey rsa:2048 -nodes -keyout proof.key -subj "/CN={code}" -out proof.csr',
+            f'openssl req -new -newkey rsa:2048 -nodes -keyout proof.key \\\n  -subj "/CN={code}" -out proof.csr',
         ),
         Command(
             "Sign it with the key of your CA.",
-            "openssl x509 -req -in proof.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 7 -sha256 -out proof.pem",
+            "openssl x509 -req -in proof.csr -CA ca.pem -CAkey ca.key -CAcreateserial \\\n"
+            "  -days 7 -sha256 -out proof.pem",
         ),
     )
 

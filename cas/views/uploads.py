@@ -81,7 +81,10 @@ def _thank(request: SignedInRequest, done: HandIn, vendor: Vendor) -> HttpRespon
 
 def _in_words(done: HandIn) -> str:
     count = len(done.authorities)
-    words = [f"{count} {'authority' if count == 1 else 'authorities'} handed in."] if count else []
+    words = []
+    if count:
+        named, opened = ("authority", "it") if count == 1 else ("authorities", "each")
+        words.append(f"{count} {named} handed in. Next, on the page of {opened}: prove that its key is at hand.")
     if done.known:
         words.append(f"{done.known} {'was' if done.known == 1 else 'were'} on record already and added nothing.")
     if done.leaves:
