@@ -42,7 +42,7 @@ servers: ## install the real servers that the tests want, where that is possible
 	@scripts/servers
 
 soak: .venv/dev.done .venv/static.done servers ## the faults at full count; prints a table
-	$(BIN)/pytest tests/soak -q -s -p no:cacheprovider
+	$(BIN)/pytest tests/soak -q -s -m soak
 
 bench: .venv/dev.done .venv/static.done servers ## measured comparisons (ONLY=name)
 	DJANGO_SETTINGS_MODULE=certadmin.settings $(BIN)/python -m bench $(ONLY)

@@ -35,13 +35,13 @@ def _announced(name: str, status: int) -> int:
 
 
 def _parallel() -> int:
-    return subprocess.call([*PYTEST, *TWO, "--dist", "loadscope", "-m", f"not ({ALONE})"])
+    return subprocess.call([*PYTEST, *TWO, "--dist", "loadscope", "-m", f"not ({ALONE} or soak)"])
 
 
 def _on_postgresql() -> int:
     with servers.postgres() as server:
         environment = {**os.environ, "CERTADMIN_DATABASE_URL": server.url("postgres")}
-        options = [*TWO, "--dist", "loadscope", "-m", f"not ({ALONE})"]
+        options = [*TWO, "--dist", "loadscope", "-m", f"not ({ALONE} or soak)"]
         return subprocess.call([*PYTEST, *options, *_suites()], env=environment)
 
 

@@ -18,6 +18,7 @@ from django.core.management import call_command  # noqa: E402  Django is set up 
 from django.db import connection  # noqa: E402
 
 from accounts.models import Role, User, Vendor  # noqa: E402
+from cas.models import Authority  # noqa: E402
 from cas.services.operate import Plan, create_issuing, create_root  # noqa: E402
 from certificates import tasks  # noqa: E402
 from certificates.models import Certificate, Request  # noqa: E402
@@ -25,8 +26,10 @@ from certificates.services import request_certificate, set_policy  # noqa: E402
 from core.bell import ring  # noqa: E402
 from gateways.models import Gateway  # noqa: E402
 from gateways.services import register  # noqa: E402
-from trust.models import Group, Release  # noqa: E402
+from trust import tasks as trust_tasks  # noqa: E402
+from trust.models import Group, Release, Store  # noqa: E402
 from trust.services import groups, releases  # noqa: E402
+from trust.services.stores import connect_first_store  # noqa: E402
 
 
 def world() -> dict[str, Any]:
@@ -67,15 +70,35 @@ def again(start: str, count: str) -> list[int]:
 
 def publish(authority: str) -> dict[str, Any]:
     """Put the authority into the group and publish it."""
-    from cas.models import Authority  # noqa: PLC0415  only this act needs it
-    from trust import tasks as trust_tasks  # noqa: PLC0415
-
     operator, group = User.objects.get(), Group.objects.get(name="common")
     groups.add_to_group(operator, group, Authority.objects.get(pk=authority))
     release = releases.publish_release(operator, group, note="from the test")
     for publication in release.publications.all():
         ring(trust_tasks.publish, publication.pk)
     return {"number": release.number, "publications": release.publications.count()}
+
+
+def connect() -> str:
+    """Connect a store of this deployment's own, in place of the one that the template knew."""
+    Store.objects.all().delete()
+    connect_first_store()
+    return Store.objects.get().directory
+
+
+def authorities() -> list[int]:
+    return list(Authority.objects.operated().order_by("pk").values_list("pk", flat=True))
+
+
+def publish_only(authority: str) -> int:
+    """Let the group hold this authority and no other, and publish it."""
+    operator, group = User.objects.get(), Group.objects.get(name="common")
+    groups.add_to_group(operator, group, Authority.objects.get(pk=authority))
+    for other in Authority.objects.filter(memberships__in=group.memberships.present()).exclude(pk=authority):
+        groups.remove_from_group(operator, group, other)
+    release = releases.publish_release(operator, group)
+    for publication in release.publications.all():
+        ring(trust_tasks.publish, publication.pk)
+    return release.number
 
 
 def sweep_once() -> int:
@@ -109,7 +132,12 @@ def verify_audit() -> str:
     return said.getvalue()
 
 
-ACTS = {act.__name__: act for act in (world, request, again, publish, published, export, sweep_once, verify_audit)}
+ACTS = {
+    act.__name__: act
+    for act in (
+        world, request, again, publish, publish_only, published, export, connect, authorities, sweep_once, verify_audit,
+    )
+}  # fmt: skip
 
 
 def answer(name: str, *arguments: str) -> dict[str, Any]:
