@@ -9,7 +9,7 @@ authority carries explicit trust: the block `TRUSTED CERTIFICATE` (openssl-verif
 
 import base64
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -43,12 +43,11 @@ class Recipe:
     notes: tuple[str, ...]
 
 
-def reader_files(trusted: Sequence[BundleEntry], above: Iterable[BundleEntry] = ()) -> dict[str, bytes]:
+def reader_files(trusted: Sequence[BundleEntry]) -> dict[str, bytes]:
     """The files beside a bundle, by name; the same authorities give the same bytes. Raises PkiError as `write_bundle`.
 
     No proxy starts with an empty list, and one whose file is taken away goes on with the old: an empty group trusts
-    `NOBODY`, whose key does not exist. `above`, the authorities above the trusted ones, are of no use to any of the
-    four any more.
+    `NOBODY`, whose key does not exist.
     """
     pem = write_annotated_bundle(trusted or [NOBODY]).decode()
     return {

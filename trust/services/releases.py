@@ -201,10 +201,8 @@ def _create(actor: User | Machine, due: Draft, note: str, *, approval: Review | 
 
 
 def _reader_files(trusted: Sequence[Trusted]) -> dict[str, str]:
-    """The files for proxies; those that verify whole chains get the authorities above the trusted ones too."""
-    above = {each.pk: each for one in trusted for each in one.authority.chain()[1:]}
-    files = reader_files([_entry(each) for each in trusted], [_entry(Trusted(each)) for each in above.values()])
-    return {name: content.decode() for name, content in files.items()}
+    """The files for proxies."""
+    return {name: content.decode() for name, content in reader_files([_entry(each) for each in trusted]).items()}
 
 
 def _manifest(release: Release, due: Draft, now: datetime) -> Manifest:
