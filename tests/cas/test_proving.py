@@ -249,7 +249,8 @@ def test_an_operated_or_found_authority_needs_none(operator: User, authority: Au
 
 @pytest.mark.django_db(transaction=True)
 def test_ten_posts_of_the_same_proof_are_one(vendor_user: User, authority: Authority, ca: Made, code: str) -> None:
-    """Row 23: fails without the conditional update in `cas.services.proving._keep`."""
+    """Row 23: the code is claimed by a conditional update, and the database takes one proof per authority. Fails
+    when both are gone."""
     leaf, barrier = make_leaf(ca, code).pem, threading.Barrier(10)
     answers: list[Proof | str] = []
 
