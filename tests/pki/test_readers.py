@@ -110,7 +110,7 @@ def test_openssl_holds_each_anchor_for_the_end_of_a_path(tmp_path: Path) -> None
 
 
 def test_every_file_holds_the_authorities_of_the_group_and_no_other(both: list[BundleEntry]) -> None:
-    files = reader_files(both, [entry(ROOT)])
+    files = reader_files(both)
     bundle = write_annotated_bundle(both)
     envoy, traefik = (yaml.safe_load(files[f"{name}.yaml"]) for name in ("envoy", "traefik"))
     assert files["authorities.pem"] == bundle
@@ -122,7 +122,7 @@ def test_every_file_holds_the_authorities_of_the_group_and_no_other(both: list[B
 
 def test_an_empty_group_trusts_nobody() -> None:
     """Files that are taken away would leave a proxy with the last that it read."""
-    assert reader_files([], [entry(ROOT)]) == reader_files([NOBODY])
+    assert reader_files([]) == reader_files([NOBODY])
 
 
 def test_nobody_has_the_key_of_nobody() -> None:
