@@ -105,6 +105,20 @@ def test_a_test_leaf_tells_how_a_vendors_other_gateways_are_signed(
     assert gateways_of(impact.gained).count() == 5
 
 
+def test_a_test_leaf_that_another_authority_signed_tells_nothing(
+    operator: User, group: Group, trusted: Authority, vendor: Vendor
+) -> None:
+    """Fails without `is_signed_by_it` in trust.services.impact._test_leaves."""
+    fleet(vendor, None, 5)
+    now = clock.now()
+    TestLeaf.objects.create(
+        authority=trusted, sha256="ab" * 32, der=b"-", name="58A0CB0000000001", not_before=now, not_after=now + YEAR,
+        is_signed_by_it=False,
+    )  # fmt: skip
+    impact = draft(group).impact
+    assert (impact.unknown_gateways, impact.gained.assumed_gateways) == (5, 0)
+
+
 def test_ends_to_come_are_told_with_the_gateways_that_would_still_have_a_certificate(
     operator: User, group: Group, trusted: Authority, vendor: Vendor
 ) -> None:

@@ -237,8 +237,9 @@ class _Teller:
 
 
 def _test_leaves(vendors: Collection[int]) -> dict[int, Name]:
-    """What the newest test leaf of each vendor says about how its gateways are signed."""
-    newest = TestLeaf.objects.filter(authority__vendor__in=vendors).order_by().values("authority__vendor")
+    """What the newest test leaf of each vendor says about how its gateways are signed: by whom it is signed itself."""
+    signed = TestLeaf.objects.filter(is_signed_by_it=True)
+    newest = signed.filter(authority__vendor__in=vendors).order_by().values("authority__vendor")
     shown = TestLeaf.objects.filter(pk__in=newest.annotate(newest=Max("pk")).values("newest"))
     rows = shown.values_list("authority__vendor", "authority__subject", "authority__spki_sha256")
     return {vendor: (subject, spki) for vendor, subject, spki in rows}
