@@ -150,7 +150,7 @@ def _operator_runs_a_ca(desk: Desk, screenshots: Path) -> None:
     desk.page.get_by_role("button", name=re.compile("^Put into")).click()
     desk.go("/vendors/")
     desk.page.get_by_role("link", name="Kestrel Radio").click()
-    desk.page.get_by_role("link", name="Change").last.click()
+    desk.page.locator("a[href$='/issuing/']").click()
     desk.page.get_by_label("Issuing authority").select_option(label="Fjordnet Issuing")
     desk.press("Save")
 
