@@ -8,11 +8,12 @@ numbers, and extensions that must be critical or must not stand in a leaf. An an
 6.1.1 d): its own signature, serial number and extensions are not held against it.
 """
 
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -31,6 +32,10 @@ MOST_STEPS = 2000  # on the way to them
 LONGEST_PATH = 12
 LONGEST_SERIAL_BITS = 159  # 20 octets, the first of them positive (RFC 5280 section 4.1.2.2)
 _USAGES = {"client": "clientAuth", "server": "serverAuth"}
+E = TypeVar("E", bound=x509.ExtensionType)
+_LABEL = "[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = re.compile(rf"(?:{_LABEL}\.)*{_LABEL}")
+_MAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _ANY_USAGE = {"anyExtendedKeyUsage", "2.5.29.37.0"}
 _CURVES = ("P-256", "P-384", "P-521")
 _WEAK_HASHES = ("md2", "md4", "md5", "sha1", "sha-1")
@@ -187,6 +192,7 @@ def _check_policy(path: Sequence[CertificateFacts], purpose: Purpose) -> None:
             _check_form(facts, is_leaf=depth == 0)
         if depth and not facts.is_ca:
             raise ChainRefused("not-a-ca", f"{facts.name} signs others but is no CA.")
+    _check_constrained_names(path)
 
 
 def _check_usage(facts: CertificateFacts, purpose: Purpose) -> None:
@@ -219,6 +225,39 @@ def _check_form(facts: CertificateFacts, *, is_leaf: bool) -> None:
         raise ChainRefused("name-constraint", f"{facts.name} constrains names, and only a CA may.")
     if not list(certificate.subject) and found.get(ExtensionOID.SUBJECT_ALTERNATIVE_NAME) is False:
         raise ChainRefused("not-critical", "It has no subject, and its alternative names are not marked critical.")
+
+
+def _check_constrained_names(path: Sequence[CertificateFacts]) -> None:
+    """Where a CA constrains names, a name that OpenSSL cannot compare is refused, not passed over."""
+    constraints = [found for facts in path[1:] if (found := _extension(facts, x509.NameConstraints))]
+    permitted, excluded = (
+        [name for each in constraints for name in (getattr(each, side) or ()) if isinstance(name, x509.DNSName)]
+        for side in ("permitted_subtrees", "excluded_subtrees")
+    )
+    if any(name.value and not _HOST.fullmatch(name.value) for name in (*permitted, *excluded)):
+        raise ChainRefused("name-constraint", "A CA of the path constrains names in no form of RFC 5280.")
+    names = _extension(path[0], x509.SubjectAlternativeName) if constraints else None
+    for name in names.get_values_for_type(x509.DNSName) if names else ():
+        host = name.removeprefix("*.")
+        if not _HOST.fullmatch(host):
+            raise ChainRefused("name-constraint", "A DNS name that is none stands under a constraint.")
+        if host != name and any(_lies_below(each.value, host) for each in excluded):
+            raise ChainRefused("name-constraint", "A wildcard covers a name that a CA of the path excludes.")
+    for mail in names.get_values_for_type(x509.RFC822Name) if names else ():
+        if not _MAIL.fullmatch(mail):
+            raise ChainRefused("name-constraint", "A mail address that is none stands under a constraint.")
+
+
+def _lies_below(name: str, host: str) -> bool:
+    return name.casefold() == host.casefold() or name.casefold().endswith(f".{host.casefold()}")
+
+
+def _extension(facts: CertificateFacts, kind: type[E]) -> E | None:
+    certificate = x509.load_der_x509_certificate(facts.der)
+    try:
+        return certificate.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
 
 
 def _check_signature(facts: CertificateFacts) -> None:

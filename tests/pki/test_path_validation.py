@@ -121,3 +121,77 @@ def test_whatever_comes_it_answers(noise: bytes, place: int, flip: int) -> None:
         except ChainRefused:
             continue
         assert leaf == LEAF.der or bytes(mutated) == LEAF.der
+
+
+def test_a_constraint_on_one_path_does_not_hide_another() -> None:
+    """OpenSSL alone follows the first and gives up: fails without `_paths`."""
+    key = makers.p256_key("crossed")
+    forbids = makers.extension(
+        x509.NameConstraints(None, [x509.DirectoryName(makers.to_name(makers.EUI))]), critical=True
+    )
+    barred = makers.make_issuing(ROOT, "Crossed", key=key, extensions=[*CA, forbids])
+    open_one = makers.make_issuing(makers.make_root("Other Root"), "Crossed", key=key)
+    other_root = makers.make_root("Other Root")
+    leaf = makers.make_leaf(barred)
+    for untrusted in ([barred.der, open_one.der], [open_one.der, barred.der]):
+        path = verify_chain(leaf.der, trust=[ROOT.der, other_root.der], untrusted=untrusted, at=NOW)
+        assert path.certificates == (leaf.der, open_one.der, other_root.der)
+
+
+def test_an_expired_branch_does_not_hide_another() -> None:
+    key = makers.p256_key("renewed")
+    old = makers.make_issuing(ROOT, "Renewed", key=key, not_after=datetime(2025, 6, 1, tzinfo=UTC))
+    new = makers.make_issuing(ROOT, "Renewed", key=key, serial=77)
+    leaf = makers.make_leaf(new)
+    assert verify_chain(leaf.der, trust=[ROOT.der], untrusted=[old.der, new.der], at=NOW).certificates[1] == new.der
+
+
+def test_a_ring_of_cross_signed_authorities_ends() -> None:
+    first, second = (makers.make_root(name) for name in ("Ring A", "Ring B"))
+    a_by_b = makers.make_issuing(second, "Ring A", key=first.key)
+    b_by_a = makers.make_issuing(first, "Ring B", key=second.key)
+    assert refused(makers.make_leaf(a_by_b), untrusted=(a_by_b, b_by_a)) == "unknown-authority"
+
+
+def test_many_authorities_of_one_name_are_a_bounded_work() -> None:
+    """Falls over without MOST_PATHS and MOST_STEPS: each could have signed each."""
+    crowd = [makers.make_certificate("Crowd", issuer=ROOT, issuer_name=makers.to_name("Crowd").public_bytes(),
+                                     extensions=CA, serial=number) for number in range(1, 41)]  # fmt: skip
+    leaf = makers.make_certificate(makers.EUI, issuer=ROOT, issuer_name=makers.to_name("Crowd").public_bytes(),
+                                   extensions=leaf_extensions())  # fmt: skip
+    assert refused(leaf, untrusted=tuple(crowd)) == "unknown-authority"
+
+
+@pytest.mark.parametrize("serial", [0, -5, 1 << 160])
+def test_a_serial_number_is_positive_and_of_twenty_octets(serial: int) -> None:
+    assert refused(makers.make_leaf(ISSUING, serial=serial)) == "serial-number"
+
+
+def test_a_root_may_have_any_serial_number() -> None:
+    root = makers.make_root("Old Root", serial=0)
+    issuing = makers.make_issuing(root)
+    leaf = makers.make_leaf(issuing)
+    assert verify_chain(leaf.der, trust=[root.der], untrusted=[issuing.der], at=NOW).certificates[-1] == root.der
+
+
+def test_constraints_are_critical() -> None:
+    """RFC 5280 section 4.2.1.10: a CA that does not mark them leaves it to chance who keeps to them."""
+    loose = makers.extension(x509.NameConstraints([x509.DNSName("example.com")], None), critical=False)
+    issuing = makers.make_issuing(ROOT, extensions=[*CA, loose])
+    assert refused(makers.make_leaf(issuing), untrusted=(issuing,)) == "not-critical"
+
+
+def test_a_gateway_constrains_nobody() -> None:
+    stray = makers.extension(x509.NameConstraints([x509.DNSName("example.com")], None), critical=True)
+    assert refused(makers.make_leaf(ISSUING, extensions=[*leaf_extensions(), stray])) == "name-constraint"
+
+
+@pytest.mark.parametrize("name", [
+    x509.DNSName("*.example.com"), x509.DNSName("not a name.example.com"), x509.RFC822Name("nobody"),
+])  # fmt: skip
+def test_a_name_that_cannot_be_compared_is_refused_under_a_constraint(name: x509.GeneralName) -> None:
+    bars = makers.extension(x509.NameConstraints(None, [x509.DNSName("bad.example.com")]), critical=True)
+    issuing = makers.make_issuing(ROOT, extensions=[*CA, bars])
+    names = makers.extension(x509.SubjectAlternativeName([name]))
+    leaf = makers.make_leaf(issuing, extensions=[*leaf_extensions(), names])
+    assert refused(leaf, untrusted=(issuing,)) == "name-constraint"
