@@ -20,8 +20,8 @@ def approve(
     """Approve exactly the certificate that was looked at, once its evidence is there or waived. Approved is not yet
     trusted."""
     single_handed = four_eyes.decide(actor, authors=[authority.submitted_by], password=password, reason=reason)
-    require_evidence(authority)
     with transaction.atomic():
+        require_evidence(authority)
         _decide(
             authority,
             expected_sha256,

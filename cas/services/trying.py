@@ -45,11 +45,16 @@ def refuse_others_gateway(leaf: CertificateFacts, vendor: Vendor | None) -> None
 
 
 def keep_leaf(actor: User, authority: Authority, leaf: CertificateFacts) -> tuple[TestLeaf, bool]:
-    """Keep `leaf` and what it came to; return also whether it is new. A second time renews the verdict only."""
+    """Keep `leaf` and what it came to; return also whether it is new.
+
+    A second time renews the verdict only, and an accepted one stays: that the leaf has ended since takes nothing away
+    from what it showed.
+    """
     facts = read_certificate(bytes(authority.der))
     verdict = try_alone(leaf, facts, at=clock.now())
     kept, is_new = _kept(authority, leaf, is_signed=_is_signed(leaf, facts))
-    if not is_new and (kept.accepted, kept.rule, kept.message) == (verdict.accepted, verdict.rule, verdict.message):
+    is_same = (kept.accepted, kept.rule, kept.message) == (verdict.accepted, verdict.rule, verdict.message)
+    if not is_new and (is_same or kept.accepted):
         return kept, False
     kept.accepted, kept.rule, kept.message = verdict.accepted, verdict.rule, verdict.message
     kept.findings = as_rows((*_about_owner(leaf), *verdict.warnings))

@@ -131,11 +131,23 @@ def test_the_same_leaf_again_is_one_record(vendor_user: User, authority: Authori
     assert TestLeaf.objects.count() == Record.objects.filter(action="authority.test-leaf").count() == 1
 
 
-def test_the_same_leaf_later_is_judged_anew(vendor_user: User, authority: Authority, ca: Made) -> None:
+def test_an_accepted_leaf_that_comes_again_after_its_end_stays_accepted(
+    vendor_user: User, authority: Authority, ca: Made
+) -> None:
+    """Fails without `or kept.accepted` in cas.services.trying.keep_leaf."""
     leaf = make_leaf(ca).pem
     trying.try_leaf(vendor_user, authority, leaf)
     with clock.at(NOW + timedelta(days=365)):
+        trying.try_leaf(vendor_user, authority, leaf)
+    assert evidence_of(authority).test_leaf.state == State.ACCEPTED
+    assert TestLeaf.objects.count() == 1
+
+
+def test_a_refused_leaf_that_comes_again_is_judged_anew(vendor_user: User, authority: Authority, ca: Made) -> None:
+    leaf = make_leaf(ca).pem
+    with clock.at(NOW + timedelta(days=365)):
         assert trying.try_leaf(vendor_user, authority, leaf).rule == "leaf_expired"
+    assert trying.try_leaf(vendor_user, authority, leaf).accepted
     assert TestLeaf.objects.count() == 1
 
 
