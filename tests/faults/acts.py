@@ -18,14 +18,17 @@ from django.core.management import call_command  # noqa: E402  Django is set up 
 from django.db import connection  # noqa: E402
 
 from accounts.models import Role, User, Vendor  # noqa: E402
+from alerts.models import Notice  # noqa: E402
+from alerts.tasks import send_due_notices  # noqa: E402
 from cas.models import Authority  # noqa: E402
 from cas.services.operate import Plan, create_issuing, create_root  # noqa: E402
 from certificates import tasks  # noqa: E402
 from certificates.models import Certificate, Request  # noqa: E402
-from certificates.services import request_certificate, set_policy  # noqa: E402
+from certificates.services import issuing, request_certificate, set_policy  # noqa: E402
 from core.bell import ring  # noqa: E402
 from gateways.models import Gateway  # noqa: E402
 from gateways.services import register  # noqa: E402
+from tests.faults.deployment import eui_of  # noqa: E402
 from trust import tasks as trust_tasks  # noqa: E402
 from trust.models import Group, Release, Store  # noqa: E402
 from trust.services import groups, releases  # noqa: E402
@@ -42,12 +45,23 @@ def world() -> dict[str, Any]:
     return {"issuing": issuing.pk, "root": root.pk}
 
 
+def people(count: str) -> list[str]:
+    """Let people work for the vendor: each is told what ends."""
+    vendor, made = Vendor.objects.get(), []
+    for number in range(int(count)):
+        person = User.objects.create_user(
+            f"person-{number}@fjord.example", "x" * 20, name=f"Person {number}", role=Role.VENDOR, vendor=vendor
+        )
+        made.append(person.email)
+    return made
+
+
 def request(start: str, count: str) -> list[int]:
     """Register gateways from EUI number `start` on, ask for a certificate for each, and ring."""
-    operator, vendor = User.objects.get(), Vendor.objects.get()
+    operator, vendor = _operator(), Vendor.objects.get()
     made = []
     for number in range(int(start), int(start) + int(count)):
-        gateway = register(operator, vendor, f"{0x58A0CB0000000000 + number:016X}")
+        gateway = register(operator, vendor, eui_of(number))
         row = request_certificate(
             operator, gateway, lifetime_days=365, idempotency_key=f"key-{number}", key_type="P-256"
         )
@@ -58,9 +72,9 @@ def request(start: str, count: str) -> list[int]:
 
 def again(start: str, count: str) -> list[int]:
     """The same requests once more, as a double click sends them."""
-    operator = User.objects.get()
+    operator = _operator()
     for number in range(int(start), int(start) + int(count)):
-        gateway = Gateway.objects.get(eui=f"{0x58A0CB0000000000 + number:016X}")
+        gateway = Gateway.objects.get(eui=eui_of(number))
         row = request_certificate(
             operator, gateway, lifetime_days=365, idempotency_key=f"key-{number}", key_type="P-256"
         )
@@ -70,7 +84,7 @@ def again(start: str, count: str) -> list[int]:
 
 def publish(authority: str) -> dict[str, Any]:
     """Put the authority into the group and publish it."""
-    operator, group = User.objects.get(), Group.objects.get(name="common")
+    operator, group = _operator(), Group.objects.get(name="common")
     groups.add_to_group(operator, group, Authority.objects.get(pk=authority))
     release = releases.publish_release(operator, group, note="from the test")
     for publication in release.publications.all():
@@ -91,7 +105,7 @@ def authorities() -> list[int]:
 
 def publish_only(authority: str) -> int:
     """Let the group hold this authority and no other, and publish it."""
-    operator, group = User.objects.get(), Group.objects.get(name="common")
+    operator, group = _operator(), Group.objects.get(name="common")
     groups.add_to_group(operator, group, Authority.objects.get(pk=authority))
     for other in Authority.objects.filter(memberships__in=group.memberships.present()).exclude(pk=authority):
         groups.remove_from_group(operator, group, other)
@@ -105,6 +119,31 @@ def sweep_once() -> int:
     """What the schedule does, here and now."""
     tasks.sweep()
     return Request.objects.count()
+
+
+def half_way() -> int:
+    """Plan what is approved, reserve every second, and go no further."""
+    for number, row in enumerate(Request.objects.unfinished().order_by("pk")):
+        owner = Request.objects.unfinished().claim(row.pk, seconds=1)
+        if owner:
+            issuing._plan(row, owner)
+            if number % 2:
+                issuing._reserve(row)
+    return Request.objects.unfinished().count()
+
+
+def look_for_ends() -> int:
+    """What the schedule does hourly, here and now."""
+    send_due_notices()
+    return Notice.objects.count()
+
+
+def backup(file: str) -> str:
+    return _said("backup", file)
+
+
+def restore(file: str) -> str:
+    return _said("restore", file)
 
 
 def published() -> list[str]:
@@ -127,15 +166,24 @@ def export(folder: str) -> list[str]:
 
 def verify_audit() -> str:
     """What `manage.py verify_audit` says; raises where the record does not verify."""
+    return _said("verify_audit")
+
+
+def _said(command: str, *arguments: str) -> str:
     said = StringIO()
-    call_command("verify_audit", stdout=said, stderr=said)
+    call_command(command, *arguments, stdout=said, stderr=said)
     return said.getvalue()
+
+
+def _operator() -> User:
+    return User.objects.get(role=Role.OPERATOR)
 
 
 ACTS = {
     act.__name__: act
     for act in (
-        world, request, again, publish, publish_only, published, export, connect, authorities, sweep_once, verify_audit,
+        world, people, request, again, publish, publish_only, published, export, connect, authorities, sweep_once,
+        half_way, look_for_ends, backup, restore, verify_audit,
     )
 }  # fmt: skip
 

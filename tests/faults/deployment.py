@@ -23,6 +23,11 @@ FAST = {"CERTADMIN_LEASE_SECONDS": "3", "CERTADMIN_SWEEP_SECONDS": "1", "CERTADM
 BROKER = {"CERTADMIN_VISIBILITY_TIMEOUT": "5"}
 
 
+def eui_of(number: int) -> str:
+    """The gateways are numbered."""
+    return f"{0x58A0CB0000000000 + number:016X}"
+
+
 @dataclass(slots=True)
 class Deployment:
     """What a test does to it and reads from it; acts run in a process of their own (`acts.py`)."""

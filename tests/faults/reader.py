@@ -29,6 +29,11 @@ def _each_request_has_one(deployment: Deployment) -> None:
         "SELECT request_id, count(*) FROM certificates_certificate GROUP BY request_id HAVING count(*) > 1"
     )
     assert doubled == []
+    loose = deployment.rows(
+        "SELECT s.serial FROM cas_signing s LEFT JOIN certificates_request r ON r.signing_id = s.id "
+        "WHERE s.profile NOT IN ('root', 'issuing') AND r.id IS NULL"
+    )
+    assert loose == [], "a serial was reserved that no request knows of"
 
 
 def _each_signature_has_a_row(deployment: Deployment) -> None:

@@ -1,0 +1,70 @@
+"""A process that ends in the middle of its work, at a step that the test chooses."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tests.faults import reader
+from tests.faults.breaking import STEPS
+from tests.faults.deployment import Deployment, eui_of
+from tests.faults.scenarios import seal
+
+BREAKING = "tests.faults.settings"
+
+
+def killed_at_each_step(desk: Deployment, count: int) -> None:
+    """Each of `count` requests loses its worker once, the first at the first step, the second at the second, …"""
+    killed_at(desk, count, STEPS)
+
+
+def killed_at(desk: Deployment, count: int, steps: Sequence[str]) -> None:
+    marks = _mark(desk, [f"{steps[at % len(steps)]}-{eui_of(at)}" for at in range(count)])
+    desk.act("request", 0, count)  # first: a worker that is already waiting notices only every 5 s that its child died
+    _start(desk, _breaking(marks))
+    desk.settle(seconds=120)
+    assert list(marks.iterdir()) == [], "a step was never reached"
+    seal(desk)
+    reader.check(desk, issued=count)
+
+
+def crashing_request(desk: Deployment, count: int) -> None:
+    """One request crashes every process that touches it; it is set aside, and the others flow."""
+    requests = desk.act("request", 0, count)
+    _start(desk, _breaking(_mark(desk, [f"crash-{eui_of(0)}"])))
+    desk.settle(seconds=120)
+    state, attempts, words = desk.rows(
+        "SELECT state, attempts, failure FROM certificates_request WHERE id = %s", requests[0]
+    )[0]
+    assert (state, attempts) == ("failed", 4), "three tries, and one look that sets it aside"
+    assert words.startswith("Set aside after 3 tries")
+    seal(desk)
+    reader.check(desk, issued=count - 1)
+
+
+def without_the_settings_of_the_tests(desk: Deployment, count: int) -> None:
+    """The same marks, and the product's own settings: nobody looks at them."""
+    marks = _mark(desk, [f"{step}-{eui_of(at)}" for at in range(count) for step in ("crash", *STEPS)])
+    before = sorted(marks.iterdir())
+    desk.act("request", 0, count)
+    _start(desk, {"CERTADMIN_FAULTS": str(marks)})
+    desk.settle()
+    assert sorted(marks.iterdir()) == before
+    seal(desk)
+    reader.check(desk, issued=count)
+
+
+def _start(desk: Deployment, extra: Mapping[str, str]) -> None:
+    """One worker that does one thing at a time: a lease of a second is enough, and what it lost is soon taken up."""
+    desk.start("worker", extra={**extra, "CERTADMIN_LEASE_SECONDS": "1"})
+    desk.start("beat")
+
+
+def _mark(desk: Deployment, names: Sequence[str]) -> Path:
+    folder = desk.folder / "faults"
+    folder.mkdir()
+    for name in names:
+        (folder / name).touch()
+    return folder
+
+
+def _breaking(marks: Path) -> dict[str, str]:
+    return {"DJANGO_SETTINGS_MODULE": BREAKING, "CERTADMIN_FAULTS": str(marks)}
