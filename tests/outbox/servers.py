@@ -1,7 +1,6 @@
 """A real mail server for the tests."""
 
 import contextlib
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -9,6 +8,8 @@ from email.message import EmailMessage as Mail
 from typing import Any
 
 from aiosmtpd.controller import Controller
+
+from tests.servers import free_port
 
 
 @dataclass
@@ -37,12 +38,13 @@ class Box:
     def ids(self) -> list[str]:
         return [str(mail["Message-ID"]) for mail in self.mails]
 
+    def recipients(self) -> list[str]:
+        return sorted(str(mail["To"]) for mail in self.mails)
+
 
 @contextlib.contextmanager
-def mail_server() -> Iterator[Box]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def mail_server(port: int = 0) -> Iterator[Box]:
+    port = port or free_port()
     box = Box(port)
     controller = Controller(box, hostname="127.0.0.1", port=port)
     controller.start()

@@ -4,13 +4,15 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from core.store import DirectoryStore
 from pki.bundle import index_paths, read_as_go, read_index
-from tests.faults import scenarios
+from tests.faults import interruptions, outages, restores, scenarios
+from tests.faults.breaking import STEPS
 from tests.faults.deployment import Deployment
 from tests.soak.conftest import ROWS
 
@@ -33,6 +35,11 @@ FAULTS: dict[str, tuple[int, Callable[[Deployment, int], None]]] = {
     "every request sent twice": (200, scenarios.double_click),
     "the final insert of one fails": (50, scenarios.failing_insert),
     "another key-encryption key": (50, scenarios.missing_kek),
+    **{f"kill -9 at the step {step}": (50, partial(interruptions.killed_at, steps=[step])) for step in STEPS},
+    "one request crashes its worker": (50, interruptions.crashing_request),
+    "no mail server for a day, and one refused recipient": (50, outages.smtp_away),
+    "no beat for a day": (50, outages.beat_dead),
+    "an old backup restored": (50, restores.old_backup),
 }
 
 

@@ -1,0 +1,54 @@
+"""An old backup is put back: what was signed since then is not signed as something else."""
+
+from tests.faults import reader
+from tests.faults.deployment import Deployment, eui_of
+from tests.faults.scenarios import seal
+
+
+def old_backup(desk: Deployment, count: int) -> None:
+    """The backup holds `count` certificates and `count` half-way, of which every second is reserved. Then all of them
+    are finished, `count` more are made, and the backup is restored: everybody asks again."""
+    file = desk.folder / "backup"
+    desk.act("request", 0, count)
+    desk.act("sweep_once")
+    desk.act("request", count, count)
+    desk.act("half_way")
+    desk.act("backup", file)
+    reserved = _reserved(desk)
+    assert len(reserved) == count // 2
+    _ask_for_the_rest(desk, count)
+    before, later = _signed(desk), _serials(desk, from_number=2 * count)
+    desk.stop()
+    assert "fits" in desk.act_with({}, "restore", file)
+    desk.prepare_to_act()
+    assert _reserved(desk) == reserved
+    _ask_for_the_rest(desk, count)
+    reader.check(desk, issued=3 * count)
+    again = _signed(desk)
+    assert {serial: again[serial] for serial in before.keys() & again.keys()}.items() <= before.items()
+    assert {serial: again.get(serial) for serial in reserved} == reserved, "what was reserved became something else"
+    assert len(later) == count
+    assert later.isdisjoint(_serials(desk, from_number=0)), "a serial that was given away after the backup"
+
+
+def _ask_for_the_rest(desk: Deployment, count: int) -> None:
+    workers = [desk.start("worker"), desk.start("beat")]
+    desk.act("request", 2 * count, count)
+    desk.settle()
+    seal(desk)
+    for each in workers:
+        desk.kill(each)
+
+
+def _reserved(desk: Deployment) -> dict[str, str]:
+    return dict(desk.rows("SELECT serial, tbs_sha256 FROM cas_signing WHERE state = 'reserved'"))
+
+
+def _signed(desk: Deployment) -> dict[str, str]:
+    """What each serial number stands on."""
+    return dict(desk.rows("SELECT serial, tbs_sha256 FROM cas_signing"))
+
+
+def _serials(desk: Deployment, *, from_number: int) -> set[str]:
+    joined = "certificates_certificate c JOIN gateways_gateway g ON g.id = c.gateway_id"
+    return {row[0] for row in desk.rows(f"SELECT c.serial FROM {joined} WHERE g.eui >= %s", eui_of(from_number))}
