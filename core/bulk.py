@@ -1,0 +1,90 @@
+"""Rows by the thousand: COPY on PostgreSQL, Django's own ways elsewhere. The apps' `bulk` modules call this."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db import connection, models
+
+Row = tuple[Any, ...]
+CHANGES = "bulk_changes"  # a temporary table: each connection has its own
+
+
+def take_ids(model: type[models.Model], count: int) -> Sequence[int]:
+    """Take `count` ids that no other row will get, ascending. Call this in the transaction that inserts the rows: only
+    PostgreSQL has a sequence to take them from."""
+    if connection.vendor == "postgresql":
+        return _from_the_sequence(model, count)
+    last = model._default_manager.order_by("-pk").values_list("pk", flat=True).first() or 0
+    return range(last + 1, last + 1 + count)
+
+
+def insert(model: type[models.Model], columns: Sequence[str], rows: Iterable[Row]) -> None:
+    """Insert `rows`, whose values stand in the order of `columns` (attribute names); the others get their defaults."""
+    if connection.vendor == "postgresql":
+        _copy_with_defaults(model, columns, rows)
+    else:
+        model._default_manager.bulk_create(model(**dict(zip(columns, row, strict=True))) for row in rows)
+
+
+def update(model: type[models.Model], columns: Sequence[str], rows: Iterable[Row]) -> None:
+    """Write `rows`, whose first value is the id, in the caller's transaction; `columns[0]` is "id"."""
+    if connection.vendor == "postgresql":
+        _copy_and_join(model, columns, rows)
+        return
+    for pk, *values in rows:
+        model._default_manager.filter(pk=pk).update(**dict(zip(columns[1:], values, strict=True)))
+
+
+def refresh_statistics(*chosen: type[models.Model]) -> None:
+    """Let the database look at tables that grew by much at once, so that it plans by what is there."""
+    with connection.cursor() as cursor:
+        for model in chosen:
+            cursor.execute(f"ANALYZE {_table(model)}")
+
+
+def _from_the_sequence(model: type[models.Model], count: int) -> list[int]:
+    with connection.cursor() as cursor:
+        sql = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)"
+        cursor.execute(sql, [_table(model), count])
+        return [pk for (pk,) in cursor.fetchall()]
+
+
+def _copy_with_defaults(model: type[models.Model], columns: Sequence[str], rows: Iterable[Row]) -> None:
+    others = {field.attname: field for field in model._meta.concrete_fields if field.attname not in columns}
+    defaults = {name: field.get_default() for name, field in others.items() if not field.primary_key}
+    same = tuple(defaults.values())
+    _copy(model, _table(model), [*columns, *defaults], (row + same for row in rows))
+
+
+def _copy_and_join(model: type[models.Model], columns: Sequence[str], rows: Iterable[Row]) -> None:
+    names = _names(model, columns)
+    empty = f"SELECT {', '.join(names)} FROM {_table(model)} WITH NO DATA"  # noqa: S608  Django's own names, quoted
+    changes = ", ".join(f"{name} = new.{name}" for name in names[1:])
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE TEMPORARY TABLE {CHANGES} ON COMMIT DROP AS {empty}")
+        _copy(model, CHANGES, columns, rows)
+        # the names are Django's own, quoted
+        cursor.execute(f"UPDATE {_table(model)} old SET {changes} FROM {CHANGES} new WHERE old.id = new.id")  # noqa: S608
+
+
+def _copy(model: type[models.Model], table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
+    types = {field.attname: _type(field) for field in model._meta.concrete_fields}
+    into = f"{table} ({', '.join(_names(model, columns))})"
+    with connection.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN (FORMAT binary)") as copy:
+        copy.set_types([types[name] for name in columns])
+        for row in rows:
+            copy.write_row(row)
+
+
+def _table(model: type[models.Model]) -> str:
+    return connection.ops.quote_name(model._meta.db_table)
+
+
+def _names(model: type[models.Model], columns: Sequence[str]) -> list[str]:
+    names = {field.attname: str(field.column) for field in model._meta.concrete_fields}
+    return [connection.ops.quote_name(names[name]) for name in columns]
+
+
+def _type(field: "models.Field[Any, Any]") -> str:
+    """PostgreSQL's name of the column's type, without a length."""
+    return (field.db_type(connection) or "").partition("(")[0]
