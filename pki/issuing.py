@@ -45,6 +45,7 @@ __all__ = [
     "Twin",
     "complete",
     "hash_algorithm",
+    "join",
     "new_serial",
     "prepare",
     "validity",
@@ -139,10 +140,15 @@ def complete(tbs: bytes, *, algorithm: str, signature: bytes, issuer_public_key_
         )
     if not is_signed_by(issuer_key, signature=signature, message=tbs):
         raise PkiError("signature-wrong", "The signature does not belong to these bytes and this issuer.")
-    bit_string = _der(0x03, b"\x00" + signature)
-    der = _der(0x30, tbs + _ALGORITHMS[algorithm].identifier + bit_string)
+    der = join(tbs, algorithm=algorithm, signature=signature)
     _refuse_misread(der, tbs)
     return der
+
+
+def join(signed: bytes, *, algorithm: str, signature: bytes) -> bytes:
+    """Join what was signed and its `signature` by `algorithm` to a DER Certificate (RFC 5280 section 4.1) or
+    CertificationRequest (RFC 2986 section 4.2). Nothing is verified."""
+    return _der(0x30, signed + _ALGORITHMS[algorithm].identifier + _der(0x03, b"\x00" + signature))
 
 
 def _refuse_misread(der: bytes, tbs: bytes) -> None:

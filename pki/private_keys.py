@@ -1,5 +1,7 @@
 """Private keys as bytes in and bytes out. Only the vault calls this: nothing else may hold a private key."""
 
+from collections.abc import Sequence
+
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -32,11 +34,17 @@ def public_key_der(private_der: bytes) -> bytes:
 
 def sign(private_der: bytes, tbs: bytes) -> bytes:
     """Sign `tbs`: the DER ECDSA-Sig-Value (RFC 3279 section 2.2.3), or the PKCS#1 v1.5 octets for RSA."""
+    return sign_each(private_der, [tbs])[0]
+
+
+def sign_each(private_der: bytes, tbses: Sequence[bytes]) -> list[bytes]:
+    """The same for each of `tbses`; the key is read once."""
     key = read_private_key(private_der)
     digest = hash_algorithm(key.public_key())
     if isinstance(key, rsa.RSAPrivateKey):
-        return key.sign(tbs, padding.PKCS1v15(), digest)
-    return key.sign(tbs, ec.ECDSA(digest))
+        return [key.sign(tbs, padding.PKCS1v15(), digest) for tbs in tbses]
+    algorithm = ec.ECDSA(digest)
+    return [key.sign(tbs, algorithm) for tbs in tbses]
 
 
 def read_private_key(private_der: bytes) -> PrivateKey:

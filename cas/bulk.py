@@ -1,0 +1,87 @@
+"""Many signatures of our own keys at once: recorded and committed first, then made, as `cas.services.signing` does it
+for one (G1)."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from cas.models import Signing
+from core import bulk
+from core.errors import Refused
+from keys import services as vault
+from pki.issuing import complete, join
+
+
+class Reservation(NamedTuple):
+    """What will be signed: a row of the register."""
+
+    id: int
+    key_id: UUID
+    issuer_id: int
+    serial: str
+    subject: str
+    profile: str
+    profile_version: int
+    tbs: bytes
+    tbs_sha256: str
+    signature_algorithm: str
+    not_after: datetime
+    requester: str
+    reserved_at: datetime
+
+
+class Signed(NamedTuple):
+    """What became of a reservation."""
+
+    id: int
+    der: bytes
+    signed_at: datetime
+    revoked_at: datetime | None
+    revocation_reason: str
+    state: str = Signing.State.SIGNED.value
+
+
+def reserve_many(reservations: Sequence[Reservation]) -> None:
+    """Write what will be signed, in the caller's transaction: it is committed before `sign_many` is called."""
+    bulk.insert(Signing, Reservation._fields, reservations)
+
+
+def sign_many(reservations: Sequence[Reservation]) -> list[bytes]:
+    """Return the certificates (DER) of committed reservations, in their order. Each key is unlocked once."""
+    by_key: dict[UUID, list[int]] = defaultdict(list)
+    for place, each in enumerate(reservations):
+        _refuse_differing(each)
+        by_key[each.key_id].append(place)
+    ders = [b""] * len(reservations)
+    for key_id, places in by_key.items():
+        signed = _sign_by(key_id, [reservations[place] for place in places])
+        for place, der in zip(places, signed, strict=True):
+            ders[place] = der
+    return ders
+
+
+def keep_many(signed: Sequence[Signed]) -> None:
+    """Write the certificates into their reservations, in the caller's transaction."""
+    still_open = Signing.objects.open_to_sign().filter(pk__in=[each.id for each in signed])
+    if len(still_open.select_for_update().values_list("pk")) != len(signed):
+        raise Refused("signed-meanwhile", "Some of these serial numbers were revoked or signed meanwhile.")
+    bulk.update(Signing, Signed._fields, signed)
+
+
+def _refuse_differing(reservation: Reservation) -> None:
+    if hashlib.sha256(reservation.tbs).hexdigest() != reservation.tbs_sha256:
+        raise Refused("record-differs", "The bytes to be signed are not those that were recorded. Nothing was signed.")
+
+
+def _sign_by(key_id: UUID, reservations: Sequence[Reservation]) -> list[bytes]:
+    """One signature of each lot is verified: a wrong key or algorithm would make all of them wrong."""
+    signatures = vault.sign_many(key_id, [each.tbs for each in reservations])
+    first, public_key = reservations[0], vault.public_key(key_id)
+    complete(first.tbs, algorithm=first.signature_algorithm, signature=signatures[0], issuer_public_key_der=public_key)
+    return [
+        join(each.tbs, algorithm=each.signature_algorithm, signature=signature)
+        for each, signature in zip(reservations, signatures, strict=True)
+    ]
