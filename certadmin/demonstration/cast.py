@@ -24,7 +24,7 @@ class Company:
     name: str
     prefix: str
     contact: str
-    gateways: int
+    gateways: int = 0
 
 
 INES = Person("Ines Maurer", "ines@fjordnet.example", Role.OPERATOR)

@@ -1,7 +1,7 @@
 """Loads the demonstration into an empty desk, once. Works beside the running product."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -57,7 +57,12 @@ def _refuse_a_desk_in_use() -> None:
         )
     if names:
         raise Refused("desk-in-use", "There are vendors here already. The demonstration is for an empty trial desk.")
-    taken = User.objects.filter(email__in=[person.email for person in PEOPLE]).values_list("email", flat=True)
+    refuse_taken_people(PEOPLE)
+
+
+def refuse_taken_people(people: Iterable[Person]) -> None:
+    """Raise where somebody of these is here already."""
+    taken = User.objects.filter(email__in=[person.email for person in people]).values_list("email", flat=True)
     if taken:
         message = (
             f"The demonstration brings {taken[0]} along, who is here already. Set the desk up with another address."
@@ -66,10 +71,11 @@ def _refuse_a_desk_in_use() -> None:
 
 
 @contextmanager
-def long_leases() -> Iterator[None]:
-    """A lease taken in the past must hold now: else a running worker would take the work out of our hands."""
-    seconds, days = settings.LEASE_SECONDS, -BEGIN + 1
-    settings.LEASE_SECONDS = int(days * 24 * 3600)
+def long_leases(begin: float = BEGIN) -> Iterator[None]:
+    """A lease taken in the past, `begin` days from now at most, must hold now: else a running worker would take the
+    work out of our hands."""
+    seconds = settings.LEASE_SECONDS
+    settings.LEASE_SECONDS = int((1 - begin) * 24 * 3600)
     try:
         yield
     finally:
