@@ -82,6 +82,9 @@ SENTENCES = {
     "store.recovered": "Store {subject} is complete again",
     "notices.sent": "Reminded of what ends: {subject}",
     "demonstration.loaded": "Demonstration loaded",
+    "fleet.begun": "Demonstration fleet of {gateways} gateways begun",
+    "fleet.grown": "Demonstration fleet grown by {gateways} gateways with {certificates} certificates",
+    "fleet.loaded": "Demonstration fleet loaded: {gateways} gateways with {certificates} certificates",
 }
 
 
