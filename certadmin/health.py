@@ -84,4 +84,5 @@ def _mail() -> Part:
 
 
 def _store(store: Store) -> Part:
-    return Part(ok=not store.complaint, state=store.complaint or store.get_state_display())
+    is_complete = not store.complaint or store.trouble == Store.Trouble.BESIDE
+    return Part(ok=is_complete, state=store.complaint or store.get_state_display())

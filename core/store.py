@@ -1,4 +1,4 @@
-"""Object stores: a directory or an S3 bucket, as four operations on names such as `common/ab12.pem`."""
+"""Object stores: a directory or an S3 bucket, as a few operations on names such as `common/ab12.pem`."""
 
 import contextlib
 import io
@@ -20,6 +20,9 @@ from core import outgoing
 MAX_FILE_BYTES = outgoing.MAX_ANSWER_BYTES
 _SEGMENT = re.compile(r"[^/\\\x00-\x1f\x7f]{1,200}")
 _MISSING = ("NoSuchKey", "404", "NotFound")
+_NO_PERMISSION = ("AccessDenied", "403", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch")
+_OVERTAKEN = ("PreconditionFailed", "412", "ConditionalRequestConflict", "409")
+ABSENT = "*"  # the condition that there is no such object
 
 
 class StoreError(Exception):
@@ -30,14 +33,37 @@ class StoreError(Exception):
         self.message = message
 
 
+class NoPermission(StoreError):
+    """The store, or the file system, does not let us."""
+
+
+class Overtaken(StoreError):
+    """The condition of a write did not hold: somebody else wrote the object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object as it was read."""
+
+    content: bytes
+    etag: str  # as the store gives it, quoted (RFC 9110 section 8.8.3); empty in a directory
+
+
 class ObjectStore(Protocol):
     """What a store can do. Names are confined to the store; every operation may raise `StoreError`."""
 
-    def get(self, name: str) -> bytes | None:
-        """The content, or None where there is no such object."""
+    def read(self, name: str) -> Stored | None:
+        """The object, or None where there is no such object."""
 
-    def put(self, name: str, content: bytes) -> None:
-        """Write the whole object: a reader sees the old content or the new, never a part."""
+    def get(self, name: str) -> bytes | None:
+        """Its content alone."""
+
+    def put(self, name: str, content: bytes, *, only_if: str = "") -> None:
+        """Write the whole object: a reader sees the old content or the new, never a part.
+
+        `only_if` is the entity tag that the object must have, or `ABSENT`; raises `Overtaken` where it has not. Only
+        for stores that honour conditions: see `core.conditions`.
+        """
 
     def list(self, prefix: str) -> list[str]:
         """The names that start with `prefix`, sorted."""
@@ -60,6 +86,10 @@ class DirectoryStore:
 
     root: Path
 
+    def read(self, name: str) -> Stored | None:
+        content = self.get(name)
+        return None if content is None else Stored(content, "")
+
     def get(self, name: str) -> bytes | None:
         path = self._path(name)
         try:
@@ -74,8 +104,10 @@ class DirectoryStore:
             raise StoreError(f"{name} is larger than 16 MB.")
         return content
 
-    def put(self, name: str, content: bytes) -> None:
+    def put(self, name: str, content: bytes, *, only_if: str = "") -> None:
         """Temporary file, fsync, rename, fsync of the folder: it survives a power cut, whole or not at all."""
+        if only_if:
+            raise StoreError("A directory knows no conditions.")
         path = self._path(name)
         self._check_root()
         beside = path.with_name(f".{path.name[:80]}.{secrets.token_hex(6)}.tmp")
@@ -141,7 +173,8 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _failed(what: str, name: str, error: OSError) -> StoreError:
-    return StoreError(f"Cannot {what} {name}: {error.strerror or type(error).__name__}.")
+    kind = NoPermission if isinstance(error, PermissionError) else StoreError
+    return kind(f"Cannot {what} {name}: {error.strerror or type(error).__name__}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,19 +211,24 @@ class S3Store:
         )
         self._s3.meta.events.register("before-send.s3", self._send)  # type: ignore[arg-type]  # its answer counts
 
-    def get(self, name: str) -> bytes | None:
+    def read(self, name: str) -> Stored | None:
         with self._talking("read", name):
             try:
                 answer = self._s3.get_object(Bucket=self._bucket, Key=self._key(name))
             except ClientError as error:
-                if error.response.get("Error", {}).get("Code") in _MISSING:
+                if _code(error) in _MISSING:
                     return None
                 raise
-            return bytes(answer["Body"].read())
+            return Stored(bytes(answer["Body"].read()), str(answer.get("ETag", "")))
 
-    def put(self, name: str, content: bytes) -> None:
+    def get(self, name: str) -> bytes | None:
+        found = self.read(name)
+        return None if found is None else found.content
+
+    def put(self, name: str, content: bytes, *, only_if: str = "") -> None:
+        condition = {"IfNoneMatch": ABSENT} if only_if == ABSENT else {"IfMatch": only_if} if only_if else {}
         with self._talking("write", name):
-            self._s3.put_object(Bucket=self._bucket, Key=self._key(name), Body=content)
+            self._s3.put_object(Bucket=self._bucket, Key=self._key(name), Body=content, **condition)
 
     def list(self, prefix: str) -> list[str]:
         found: list[str] = []
@@ -225,8 +263,9 @@ class S3Store:
         try:
             yield
         except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "an error")
-            raise StoreError(f"Cannot {what} {name}: the store answers {code}.") from error
+            code = _code(error)
+            kind = NoPermission if code in _NO_PERMISSION else Overtaken if code in _OVERTAKEN else StoreError
+            raise kind(f"Cannot {what} {name}: the store answers {code}.") from error
         except outgoing.NoAnswer as error:
             raise StoreError(f"Cannot {what} {name}: {error.message}") from error
         except (BotoCoreError, OSError) as error:
@@ -238,6 +277,10 @@ class _Raw(io.BytesIO):
 
     def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
         yield self.read()
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", "an error"))
 
 
 def _text(value: str | bytes) -> str:

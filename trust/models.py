@@ -184,7 +184,18 @@ class Store(Leased):
     class Trouble(models.TextChoices):
         NONE = "", "None"
         FAILING = "failing", "Does not do what it is asked"
+        FORBIDDEN = "forbidden", "Does not let us"
         CHANGED = "changed", "Was changed by somebody else"
+        BESIDE = "beside", "Holds files of somebody else beside ours"
+
+    class Repair(models.TextChoices):
+        ITSELF = "itself", "By itself, at once"
+        ASKED = "asked", "When an operator says so"
+
+    class TagForm(models.TextChoices):
+        NONE = "", "Not honoured"
+        QUOTED = "quoted", "Honoured"
+        BARE = "bare", "Honoured, with the tag unquoted"
 
     name = models.CharField(max_length=80, unique=True)
     groups = models.ManyToManyField(Group, related_name="stores")
@@ -200,8 +211,15 @@ class Store(Leased):
     checked_at = models.DateTimeField(null=True, blank=True)
     trouble = models.CharField(max_length=10, choices=Trouble, blank=True, default=Trouble.NONE)
     complaint = models.CharField(max_length=500, blank=True)  # what the last check found wrong; empty: complete
+    # what is not as we left it: [{"kind", "name", "words"}], at most troubles.MAX_SHOWN
+    differences = models.JSONField(default=list, blank=True)
+    repair = models.CharField("what was changed is put right", max_length=10, choices=Repair, default=Repair.ITSELF)
     failing_since = models.DateTimeField(null=True, blank=True)
     alarmed_at = models.DateTimeField(null=True, blank=True)
+    # which conditional writes it honours, as tried (`core.conditions`)
+    creates_once = models.BooleanField(default=False)
+    tag_form = models.CharField(max_length=10, choices=TagForm, blank=True, default=TagForm.NONE)
+    probed_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=clock.now)
 
     objects = StoreQuerySet.as_manager()
@@ -283,7 +301,8 @@ class StoreFile(models.Model):
 
     store = models.ForeignKey(Store, on_delete=models.CASCADE, related_name="files")
     name = models.CharField(max_length=400)  # "common/<sha256>.pem"
-    is_ours = models.BooleanField()  # what others wrote is never deleted
+    is_ours = models.BooleanField()  # what others wrote is never deleted by itself
+    may_stay = models.BooleanField(default=False)  # of others, and an operator knows of it
     last_named_at = models.DateTimeField()
 
     class Meta:

@@ -16,7 +16,7 @@ def stores(user: User, now: datetime) -> list[Todo]:
     """No store, a store that is not ours yet, or one that the last check found wrong."""
     if not user.is_operator:
         return []
-    connected = list(Store.objects.values_list("pk", "name", "state", "complaint"))
+    connected = list(Store.objects.values_list("pk", "name", "state", "trouble", "complaint"))
     if not connected:
         return [_no_store()]
     return [todo for row in connected if (todo := _store(*row))]
@@ -33,11 +33,13 @@ def _no_store() -> Todo:
     )
 
 
-def _store(pk: int, name: str, state: str, complaint: str) -> Todo | None:
+def _store(pk: int, name: str, state: str, trouble: str, complaint: str) -> Todo | None:
     url = reverse("trust:store", args=[pk])
     if state == Store.State.FOREIGN:
         text = "Nothing is published to it until you adopt or replace what it holds."
         return Todo("warn", "database", f"Store {name} holds an index of somebody else", text, "Decide", url)
+    if trouble == Store.Trouble.BESIDE:
+        return Todo("idle", "database", f"Store {name} holds files of somebody else", complaint, "Look at them", url)
     if complaint:
         return Todo("warn", "refresh", f"Store {name} is not complete", complaint, "Open the store", url)
     if state == Store.State.UNREAD:

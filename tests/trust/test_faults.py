@@ -32,9 +32,9 @@ REQUESTS = 11  # at least as many as one publication makes
 class Slow(DirectoryStore):
     """A directory whose every change takes a while, so that two workers would meet in it."""
 
-    def put(self, name: str, content: bytes) -> None:
+    def put(self, name: str, content: bytes, *, only_if: str = "") -> None:
         time.sleep(random.choice((0, 0, 0.15)))
-        super().put(name, content)
+        super().put(name, content, only_if=only_if)
 
 
 @pytest.fixture

@@ -32,10 +32,10 @@ class Faulty:
     def __init__(self, inner: ObjectStore, *, at: int, error: BaseException, after: bool) -> None:
         self.inner, self.at, self.error, self.after = inner, at, error, after
         self.changes: list[str] = []
-        self.get, self.list = inner.get, inner.list
+        self.get, self.read, self.list = inner.get, inner.read, inner.list
 
-    def put(self, name: str, content: bytes) -> None:
-        self._change(name, lambda: self.inner.put(name, content))
+    def put(self, name: str, content: bytes, *, only_if: str = "") -> None:
+        self._change(name, lambda: self.inner.put(name, content, only_if=only_if))
 
     def delete(self, name: str) -> None:
         self._change(name, lambda: self.inner.delete(name))
@@ -270,8 +270,8 @@ def test_who_lost_the_store_meanwhile_writes_no_further(
     faulty = tamper()
     put = faulty.put
 
-    def put_then_lose(name: str, content: bytes) -> None:
-        put(name, content)
+    def put_then_lose(name: str, content: bytes, *, only_if: str = "") -> None:
+        put(name, content, only_if=only_if)
         if len(faulty.changes) == at:
             Store.objects.filter(pk=store.pk).update(lease_owner="another")
 
@@ -333,7 +333,7 @@ def test_a_damaged_write_is_noticed_before_any_reader_is_led_to_it(
 ) -> None:
     """G7. Falls with: reading back in trust.services.publication._put."""
     faulty = tamper()
-    faulty.put = lambda name, content: objects.put(name, content[:-100])  # type: ignore[method-assign]  # this one
+    faulty.put = lambda name, content, **_: objects.put(name, content[:-100])  # type: ignore[method-assign]  # this one
     release = publish_release(operator, group)
     deliver(release)
     assert "reads back differently" in release.publications.get().last_error

@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 
 from django.conf import settings
+from django.db.models import Q
 
 from core import clock
 from core.store import ObjectStore, StoreError
 from trust.models import Publication, Release, Store
 from trust.services import layout
+from trust.services.conditions import ensure_probed
 from trust.services.opening import open_store
 from trust.services.publication import KEPT, holdings, let_go, remember, remove_copy
 from trust.services.releases import queue
 from trust.services.stores import settle
-from trust.services.troubles import note_changed, note_failure, note_good
+from trust.services.troubles import note_beside, note_changed, note_failure, note_good
 
 
 def check_store(store_id: int) -> Publication | None:
@@ -24,7 +26,7 @@ def check_store(store_id: int) -> Publication | None:
     try:
         return _check(store)
     except StoreError as error:
-        note_failure(store, error.message)
+        note_failure(store, error)
         return None
     finally:
         let_go(owner)
@@ -36,6 +38,7 @@ def _check(store: Store) -> Publication | None:
         settle(store, layout.read_contents(objects))
         note_good(store)
         return None
+    ensure_probed(store, objects)
     if store.publications.possible().exists():
         _leave_to_publication(store, objects)
         return None
@@ -55,19 +58,28 @@ def _leave_to_publication(store: Store, objects: ObjectStore) -> None:
 
 
 def _compare(store: Store, objects: ObjectStore, held: Sequence[Release]) -> Publication | None:
-    found = layout.differences(objects, held)
+    found, beside = layout.differences(objects, held), foreign(store, objects, held)
     if found:
-        note_changed(store, " ".join(found), held[0])
-        return queue(held[0], store)
-    note_good(store)
+        note_changed(store, [*found, *beside], held[0])
+        return queue(held[0], store) if store.repair == Store.Repair.ITSELF else None
+    if beside:
+        note_beside(store, beside)
+    else:
+        note_good(store)
     _clear(store, objects, held)
     return None
+
+
+def foreign(store: Store, objects: ObjectStore, held: Sequence[Release]) -> list[layout.Difference]:
+    """Files of others in our folders that no operator has let stay. Raises `StoreError`."""
+    known = store.files.filter(Q(is_ours=True) | Q(may_stay=True)).values_list("name", flat=True)
+    return layout.foreign_files(objects, held, known)
 
 
 def _clear(store: Store, objects: ObjectStore, held: Sequence[Release]) -> None:
     """Remove what we wrote, what no index of the last 24 hours named, and what no release kept for a return needs."""
     remember(store, _kept(store), is_ours=True)
-    for file in store.files.filter(last_named_at__lte=clock.now() - KEPT):
+    for file in store.files.filter(last_named_at__lte=clock.now() - KEPT, may_stay=False):
         if file.is_ours:
             objects.delete(file.name)
         file.delete()

@@ -3,14 +3,16 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from core.store import ObjectStore, StoreError
+from core.store import NoPermission, ObjectStore, StoreError
 from pki.bundle import index_paths, read_as_go, read_groups, read_index, write_index
 from pki.errors import PkiError
 from trust.models import COMMON, Group, Release
 
 INDEX = "index.yml"
 MAX_NAMED = 200  # files that an index may name; more are not read
+Kind = Literal["missing", "changed", "older", "forbidden", "foreign"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,15 @@ class Contents:
         index = b"-" if self.index is None else self.index
         parts = (index, *map(str.encode, (*self.paths, *self.problems)), *self.certificates)
         return hashlib.sha256(b"".join(hashlib.sha256(each).digest() for each in parts)).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something that is not as we left it."""
+
+    kind: Kind
+    name: str
+    words: str
 
 
 def bundle_name(release: Release) -> str | None:
@@ -103,10 +114,23 @@ def read_contents(objects: ObjectStore) -> Contents:
     return _read_files(objects, index, paths)
 
 
-def differences(objects: ObjectStore, releases: Sequence[Release]) -> list[str]:
-    """What is not as `releases`, one of each group, left it, a sentence each. Raises `StoreError`."""
+def differences(objects: ObjectStore, releases: Sequence[Release]) -> list[Difference]:
+    """What is not as `releases`, one of each group, left it. Raises `StoreError`."""
     files = [each for release in releases for each in _file_differences(objects, release)]
     return [*_index_differences(objects, releases), *files]
+
+
+def foreign_files(objects: ObjectStore, releases: Sequence[Release], known: Iterable[str]) -> list[Difference]:
+    """What lies in our folders and is neither of `releases` nor `known`. Nobody reads it before an index names it."""
+    expected = {*known, *(copy_name(release.group) for release in releases)}
+    for release in releases:
+        expected |= {*immutable_files(release), *copies(release)}
+    return [
+        Difference("foreign", name, f"{name} is not ours. No index of ours names it.")
+        for release in releases
+        for name in objects.list(f"{release.group.name}/")
+        if name not in expected
+    ]
 
 
 def _read_files(objects: ObjectStore, index: bytes, paths: tuple[str, ...]) -> Contents:
@@ -129,14 +153,15 @@ def _read_file(objects: ObjectStore, path: str) -> tuple[tuple[bytes, ...], str]
     return kept, "" if kept else f"{path} holds no certificate that a network server can read: it does not start."
 
 
-def _index_differences(objects: ObjectStore, releases: Sequence[Release]) -> list[str]:
+def _index_differences(objects: ObjectStore, releases: Sequence[Release]) -> list[Difference]:
     index = objects.get(INDEX)
     if index == index_of(releases):
         return []
     if index is None:
-        return ["index.yml is missing: a network server does not start without it."]
-    older = _older(index, releases)
-    return [f"index.yml was put back to that of {older}." if older else _changed(index)]
+        return [Difference("missing", INDEX, "index.yml is missing: a network server does not start without it.")]
+    if older := _older(index, releases):
+        return [Difference("older", INDEX, f"index.yml was put back to that of {older}.")]
+    return [Difference("changed", INDEX, _changed(index))]
 
 
 def _older(index: bytes, releases: Sequence[Release]) -> str:
@@ -155,18 +180,21 @@ def _changed(index: bytes) -> str:
     return f"index.yml was changed: it names {', '.join(each[:70] for each in names[:3]) or 'nothing'}."
 
 
-def _file_differences(objects: ObjectStore, release: Release) -> list[str]:
-    return [
-        f"{name} is missing." if found is None else f"{name} was changed."
-        for name, content in (immutable_files(release) | copies(release)).items()
-        if (found := _get_or_garbage(objects, name)) != content
-    ]
+def _file_differences(objects: ObjectStore, release: Release) -> list[Difference]:
+    files = immutable_files(release) | copies(release)
+    found = [_file_difference(objects, name, content) for name, content in files.items()]
+    return [each for each in found if each]
 
 
-def _get_or_garbage(objects: ObjectStore, name: str) -> bytes | None:
-    """The content; a directory or an endless file under our name is a change, not a silence of the store."""
+def _file_difference(objects: ObjectStore, name: str, content: bytes) -> Difference | None:
+    """A directory or an endless file under our name is a change, not a silence of the store."""
     try:
-        return objects.get(name)
-    except StoreError:
+        found = objects.get(name)
+    except StoreError as error:
         objects.get(INDEX)  # raises where the store itself is at fault
-        return b""
+        if isinstance(error, NoPermission):
+            return Difference("forbidden", name, error.message)
+        found = b""
+    if found is None:
+        return Difference("missing", name, f"{name} is missing.")
+    return None if found == content else Difference("changed", name, f"{name} was changed.")

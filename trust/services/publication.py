@@ -10,7 +10,8 @@ from django.db import transaction
 
 from audit.services import SYSTEM, record
 from core import clock
-from core.store import ObjectStore, StoreError
+from core.conditions import written_tag
+from core.store import ABSENT, ObjectStore, Overtaken, Stored, StoreError
 from pki.bundle import index_paths, read_index, read_strictly
 from pki.errors import PkiError
 from trust.models import Publication, Release, Store, StoreFile
@@ -73,7 +74,7 @@ def _publish_newest(store: Store, owner: str) -> None:
     except ForeignIndex:
         note_foreign(store)
     except (StoreError, PkiError) as error:
-        _try_later(publication, owner, error.message)
+        _try_later(publication, owner, error)
     else:
         _finish(publication, owner)
 
@@ -96,7 +97,8 @@ def write(objects: ObjectStore, store: Store, releases: Sequence[Release], *, st
     Any step may be repeated. `still_ours` prolongs the lease before each change that a reader sees, and raises where
     it is lost.
     """
-    old = objects.get(layout.INDEX)
+    found = objects.read(layout.INDEX)
+    old = found.content if found else None
     _refuse_foreign(store, old)
     for release in releases:
         files = layout.immutable_files(release)
@@ -106,7 +108,7 @@ def write(objects: ObjectStore, store: Store, releases: Sequence[Release], *, st
         if bundle := layout.bundle_name(release):
             read_strictly(objects.get(bundle) or b"")
     remember(store, _paths(old), is_ours=False)
-    _put(objects, layout.INDEX, layout.index_of(releases), still_ours)
+    _put(objects, layout.INDEX, layout.index_of(releases), still_ours, only_if=_unchanged(store, found))
     for release in releases:
         for name, content in layout.copies(release).items():
             _put(objects, name, content, still_ours)
@@ -128,6 +130,14 @@ def remember(store: Store, names: Sequence[str], *, is_ours: bool) -> None:
     store.files.filter(name__in=names).update(last_named_at=now)
     files = [StoreFile(store=store, name=name, is_ours=is_ours, last_named_at=now) for name in names]
     StoreFile.objects.bulk_create(files, ignore_conflicts=True)
+
+
+def let_stay(store: Store, names: Sequence[str]) -> None:
+    """An operator knows of these files of others: they are neither cleared away nor spoken of."""
+    now = clock.now()
+    files = [StoreFile(store=store, name=name, is_ours=False, may_stay=True, last_named_at=now) for name in names]
+    once = ["store", "name"]
+    StoreFile.objects.bulk_create(files, update_conflicts=True, unique_fields=once, update_fields=["may_stay"])
 
 
 def remove_copy(objects: ObjectStore, store: Store, release: Release, *, still_ours: Callable[[], None]) -> None:
@@ -157,11 +167,23 @@ def _refuse_foreign(store: Store, index: bytes | None) -> None:
         raise ForeignIndex
 
 
-def _put(objects: ObjectStore, name: str, content: bytes, still_ours: Callable[[], None]) -> None:
+def _unchanged(store: Store, found: Stored | None) -> str:
+    """The condition that the index is still the one that was read, where the store honours one."""
+    if found is None:
+        return ABSENT if store.creates_once else ""
+    return (
+        written_tag(found.etag, "bare" if store.tag_form == Store.TagForm.BARE else "quoted") if store.tag_form else ""
+    )
+
+
+def _put(objects: ObjectStore, name: str, content: bytes, still_ours: Callable[[], None], *, only_if: str = "") -> None:
     if objects.get(name) == content:
         return
     still_ours()
-    objects.put(name, content)
+    try:
+        objects.put(name, content, only_if=only_if)
+    except Overtaken as error:
+        raise StoreError(f"Somebody else wrote {name} at this moment. It is looked at anew.") from error
     if objects.get(name) != content:
         raise StoreError(f"{name} reads back differently from what was written.")
 
@@ -185,11 +207,11 @@ def _finish(publication: Publication, owner: str) -> None:
         record(SYSTEM, "release.stored", subject=release, store=store, sha256=sha256)
 
 
-def _try_later(publication: Publication, owner: str, why: str) -> None:
+def _try_later(publication: Publication, owner: str, error: StoreError | PkiError) -> None:
     wait = BACK_OFF[min(publication.attempts, len(BACK_OFF) - 1)]
     with transaction.atomic():
         _hold(publication.store, owner)
         Publication.objects.filter(pk=publication.pk).update(
-            last_error=why[:500], next_attempt_at=clock.now() + timedelta(seconds=wait)
+            last_error=error.message[:500], next_attempt_at=clock.now() + timedelta(seconds=wait)
         )
-        note_failure(publication.store, why)
+        note_failure(publication.store, error)

@@ -17,11 +17,12 @@ from core.outgoing import NoAnswer, resolve
 from core.store import StoreError
 from trust.models import Group, Publication, Release, Store
 from trust.services import layout
+from trust.services.conditions import ensure_probed
 from trust.services.drafts import draft, newest_release
 from trust.services.groups import common, join, refuse_unless_operator
 from trust.services.layout import Contents, read_contents
 from trust.services.opening import open_store
-from trust.services.publication import remember
+from trust.services.publication import let_stay, remember
 from trust.services.releases import publish_release, queue
 from trust.services.troubles import note_foreign
 
@@ -38,7 +39,10 @@ def connect_store(actor: User | Machine, store: Store, groups: Sequence[Group] =
     _check_place(store)
     contents = read(store)
     store.state, store.checked_at = _state_of(contents), clock.now()
-    return _save(actor, store, groups)
+    _save(actor, store, groups)
+    if store.state == Store.State.OURS:
+        ensure_probed(store, open_store(store))
+    return store
 
 
 def connect_first_store() -> Store | None:
@@ -176,6 +180,17 @@ def _take_over(store: Store, contents: Contents) -> None:
         raise Refused("store-decided", "Somebody decided about this store already. Reload the page to see how.")
     store.state, store.replaces_sha256 = Store.State.OURS, digest
     remember(store, [each for each in contents.paths if len(each) <= 400], is_ours=False)
+    let_stay(store, _lying_there(store))
+
+
+def _lying_there(store: Store) -> list[str]:
+    """What the folders of its groups hold before anything of ours does: the operator has decided about it."""
+    objects = open_store(store)
+    try:
+        found = [name for group in store.groups.all() for name in objects.list(f"{group.name}/")]
+    except StoreError as error:
+        raise Refused("store-unreadable", f"The store cannot be read. {error.message}") from error
+    return [name for name in found if len(name) <= 400]
 
 
 def _foreign_contents(store: Store, seen: str) -> Contents:

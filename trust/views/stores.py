@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.template.defaultfilters import pluralize
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.access import SignedInRequest, allowed
@@ -17,7 +18,7 @@ from outbox.tasks import send_due
 from trust import tasks
 from trust.forms import ConnectForm, GroupsForm, TypedForm
 from trust.models import Group, Store
-from trust.services import checking, found, stores
+from trust.services import checking, found, repairing, stores
 from trust.services.drafts import newest_by_group
 from trust.services.publication import holdings
 from trust.views.releases import ring_for
@@ -120,6 +121,43 @@ def check(request: SignedInRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @allowed("operate")
+def repair(request: SignedInRequest, pk: int) -> HttpResponse:
+    store = get_object_or_404(Store, pk=pk)
+    publication = repairing.repair_store(request.user, store)
+    ring(tasks.publish, publication.pk)
+    messages.success(request, f"{store.name} gets release {publication.release.number} again.")
+    return redirect("trust:store", pk)
+
+
+@require_POST
+@allowed("operate")
+def choose_repair(request: SignedInRequest, pk: int) -> HttpResponse:
+    store = get_object_or_404(Store, pk=pk)
+    repairing.choose_repair(request.user, store, request.POST.get("repair", ""))
+    messages.success(request, "Saved.")
+    return redirect("trust:store", pk)
+
+
+@require_POST
+@allowed("operate")
+def remove_foreign(request: SignedInRequest, pk: int) -> HttpResponse:
+    store = get_object_or_404(Store, pk=pk)
+    count = repairing.remove_foreign(request.user, store)
+    messages.success(request, f"{count} file{pluralize(count)} removed from {store.name}.")
+    return redirect("trust:store", pk)
+
+
+@require_POST
+@allowed("operate")
+def keep_foreign(request: SignedInRequest, pk: int) -> HttpResponse:
+    store = get_object_or_404(Store, pk=pk)
+    count = repairing.keep_foreign(request.user, store)
+    messages.success(request, f"{count} file{pluralize(count)} may stay in {store.name}.")
+    return redirect("trust:store", pk)
+
+
+@require_POST
+@allowed("operate")
 def disconnect(request: SignedInRequest, pk: int) -> HttpResponse:
     store, form = get_object_or_404(Store, pk=pk), TypedForm(request.POST, auto_id="disconnect_%s")
     form.full_clean()
@@ -143,6 +181,8 @@ def _show(
         "waiting": store.publications.possible().newest_first().first(),
         "records": Record.objects.about("store", store.pk)[:HISTORY],
         "form": form or TypedForm(auto_id="disconnect_%s"),
+        "repairs": Store.Repair.choices,
+        "foreign": [each for each in store.differences if each["kind"] == "foreign"],
     }
     return page(request, "trust/store.html", context)
 

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from accounts.services.setup import ensure_admin_from_environment
 from core.errors import Refused
 from keys import services as keys
+from trust.services.conditions import forget_probes
 from trust.services.stores import connect_first_store
 
 
@@ -21,5 +22,6 @@ class Command(BaseCommand):
             keys.prepare()
             ensure_admin_from_environment()
             connect_first_store()
+            forget_probes()
         except Refused as refusal:
             raise CommandError(refusal.message) from None
