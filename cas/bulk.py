@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from django.db import transaction
+
 from cas.models import Signing
 from core import bulk
 from core.errors import Refused
@@ -50,10 +52,13 @@ def reserve_many(reservations: Sequence[Reservation]) -> None:
 
 
 def sign_many(reservations: Sequence[Reservation]) -> list[bytes]:
-    """Return the certificates (DER) of committed reservations, in their order. Each key is unlocked once."""
+    """Return the certificates (DER) of these reservations, in their order. Each key is unlocked once.
+
+    Nothing but what the database holds is signed, and only while its hash is the one that was recorded (G5).
+    """
+    _refuse_unrecorded(reservations)
     by_key: dict[UUID, list[int]] = defaultdict(list)
     for place, each in enumerate(reservations):
-        _refuse_differing(each)
         by_key[each.key_id].append(place)
     ders = [b""] * len(reservations)
     for key_id, places in by_key.items():
@@ -71,9 +76,15 @@ def keep_many(signed: Sequence[Signed]) -> None:
     bulk.update(Signing, Signed._fields, signed)
 
 
-def _refuse_differing(reservation: Reservation) -> None:
-    if hashlib.sha256(reservation.tbs).hexdigest() != reservation.tbs_sha256:
-        raise Refused("record-differs", "The bytes to be signed are not those that were recorded. Nothing was signed.")
+def _refuse_unrecorded(reservations: Sequence[Reservation]) -> None:
+    """Look at the rows as others see them; inside a caller's transaction this raises, because nothing would be
+    committed before the keys are used."""
+    with transaction.atomic(durable=True):
+        rows = Signing.objects.open_to_sign().filter(pk__in=[each.id for each in reservations])
+        recorded = dict(rows.values_list("pk", "tbs_sha256"))
+    if any(recorded.get(each.id) != hashlib.sha256(each.tbs).hexdigest() for each in reservations):
+        message = "What is to be signed is not what was recorded, or it was revoked meanwhile. Nothing was signed."
+        raise Refused("record-differs", message)
 
 
 def _sign_by(key_id: UUID, reservations: Sequence[Reservation]) -> list[bytes]:
