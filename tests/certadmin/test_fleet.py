@@ -50,6 +50,7 @@ class Fleet:
     gateways: int
     url: str
     said: dict[str, Any]
+    indexes: list[tuple[Any, ...]]  # as they were before
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         if self.url:
@@ -74,9 +75,15 @@ def fleet(request: pytest.FixtureRequest) -> Iterator[Fleet]:
         extra = {"CERTADMIN_DATABASE_URL": url} if url else {}
         product = stack.enter_context(servers.product(extra))
         product.manage("prepare")
-        gateways = LARGE if url else SMALL
-        said = product.manage("seed_demo", "--json", "--gateways", str(gateways)).stdout
-        yield Fleet(product, gateways, url, json.loads(said))
+        fleet = Fleet(product, LARGE if url else SMALL, url, {}, [])
+        fleet.indexes = indexes(fleet)
+        fleet.said = json.loads(product.manage("seed_demo", "--json", "--gateways", str(fleet.gateways)).stdout)
+        yield fleet
+
+
+def indexes(fleet: Fleet) -> list[tuple[Any, ...]]:
+    of_sqlite, of_postgresql = "name FROM sqlite_master WHERE type = 'index'", "indexdef FROM pg_indexes"
+    return sorted(fleet.rows(f"SELECT {of_postgresql if fleet.url else of_sqlite}"))
 
 
 def instant(value: str | datetime) -> datetime:
@@ -160,6 +167,11 @@ def test_each_request_has_a_csr_that_would_be_taken(fleet: Fleet) -> None:
         seen = inspect_csr(bytes(csr), eui=gateway)
         assert seen.accepted, seen.findings
         assert (seen.public_key_der, seen.key_type, seen.csr_der) == (bytes(public_key), key_type, bytes(csr))
+
+
+def test_no_index_is_lost(fleet: Fleet) -> None:
+    """Fails without the `finally` of `core.bulk.indexes_built_last`."""
+    assert indexes(fleet) == fleet.indexes
 
 
 def test_every_eui_lies_in_its_vendors_range(fleet: Fleet) -> None:
