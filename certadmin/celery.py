@@ -23,6 +23,7 @@ def schedule(sender: Celery, **_: object) -> None:
         "destroy keys that were handed over": {"task": "certificates.tasks.destroy_keys", "schedule": 600},
         "sweep publications": {"task": "trust.tasks.sweep", "schedule": settings.SWEEP_SECONDS},
         "check the stores": {"task": "trust.tasks.check_stores", "schedule": settings.STORE_CHECK_SECONDS},
+        "ask the clusters": {"task": "trust.tasks.ask_clusters", "schedule": settings.STORE_CHECK_SECONDS},
         "send due notices": {"task": "alerts.tasks.send_due_notices", "schedule": 3600},
     }
 

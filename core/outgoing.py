@@ -6,6 +6,7 @@ An address that a person typed may point anywhere; private ranges are refused un
 
 import ipaddress
 import socket
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,6 +30,14 @@ class NoAnswer(Exception):
         self.message = message
 
 
+class HandshakeRefused(NoAnswer):
+    """The other side ended TLS with an alert; `alert` is its name, such as `unknown ca`."""
+
+    def __init__(self, message: str, alert: str) -> None:
+        super().__init__(message)
+        self.alert = alert
+
+
 class AddressRefused(NoAnswer):
     """The address leads where this product does not go."""
 
@@ -40,12 +49,23 @@ class Answer:
     body: bytes
 
 
-def send(method: str, url: str, *, headers: Mapping[str, str], body: bytes = b"", seconds: float = 15.0) -> Answer:
-    """Send one request and return whatever status comes back. Raises `NoAnswer` where none comes within `seconds`."""
+def send(
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    body: bytes = b"",
+    seconds: float = 15.0,
+    tls: ssl.SSLContext | None = None,
+) -> Answer:
+    """Send one request and return whatever status comes back. Raises `NoAnswer` where none comes within `seconds`.
+
+    `tls` says what to trust and which client certificate to show; without it, the system's trust and none.
+    """
     parts = urlsplit(url)
     deadline = time.monotonic() + seconds
     address = resolve(url)
-    pool = _pool(parts, address, seconds)
+    pool = _pool(parts, address, seconds, tls)
     try:
         response = pool.urlopen(
             method,
@@ -59,6 +79,8 @@ def send(method: str, url: str, *, headers: Mapping[str, str], body: bytes = b""
         )
         return Answer(response.status, dict(response.headers), _read(response, deadline))
     except (HTTPError, OSError) as error:
+        if alert := _alert(error):
+            raise HandshakeRefused(f"{parts.netloc} ends TLS with “{alert}”.", alert) from error
         raise NoAnswer(f"{parts.netloc} does not answer ({type(error).__name__}).") from error
     finally:
         pool.close()
@@ -97,7 +119,18 @@ def _port(parts: SplitResult) -> int:
         raise AddressRefused("The port of the address is not a number up to 65535.") from error
 
 
-def _pool(parts: SplitResult, address: str, seconds: float) -> urllib3.HTTPConnectionPool:
+def _alert(error: BaseException | None) -> str:
+    """The TLS alert that the other side sent (RFC 8446 section 6), from wherever in the chain of causes it stands."""
+    seen = 0
+    while error is not None and seen < 10:
+        if isinstance(error, ssl.SSLError) and "ALERT" in str(error.reason):
+            return str(error.reason).partition("ALERT_")[2].lower().replace("_", " ")
+        nested = [each for each in error.args if isinstance(each, BaseException)]
+        error, seen = (nested[0] if nested else error.__cause__ or error.__context__), seen + 1
+    return ""
+
+
+def _pool(parts: SplitResult, address: str, seconds: float, tls: ssl.SSLContext | None) -> urllib3.HTTPConnectionPool:
     """A pool of one connection to the pinned address; the certificate is that of the name."""
     timeout = urllib3.Timeout(connect=min(CONNECT_SECONDS, seconds), read=seconds)
     if parts.scheme == "http":
@@ -110,6 +143,7 @@ def _pool(parts: SplitResult, address: str, seconds: float) -> urllib3.HTTPConne
         server_hostname=parts.hostname,
         assert_hostname=parts.hostname,
         cert_reqs="CERT_REQUIRED",
+        ssl_context=tls,
     )
 
 

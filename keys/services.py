@@ -1,6 +1,8 @@
 """The vault's calls. A private key is unlocked only inside them, and never handed to a task, a log or an error."""
 
 import hashlib
+import os
+import ssl
 import uuid
 from collections.abc import Sequence
 
@@ -13,7 +15,7 @@ from core.errors import Refused
 from keys import kek
 from keys.kek import WrongKek
 from keys.models import Canary, Key
-from pki import private_keys, sealing
+from pki import kit, private_keys, sealing
 from pki.errors import PkiError
 from pki.sealing import SealBroken, Sealed
 
@@ -70,6 +72,22 @@ def open_private_key(key_id: uuid.UUID) -> bytes:
         return sealing.open_sealed(_sealed(row), kek=kek.read(), key_id=str(row.pk))
     except SealBroken as broken:
         raise WrongKek(broken.code, broken.message) from None
+
+
+def client_tls(key_id: uuid.UUID, leaf: bytes, *, trust: str = "") -> ssl.SSLContext:
+    """A TLS client that shows `leaf` (DER) and holds its key; `trust` is PEM, and the system's trust where it is empty.
+
+    It speaks TLS 1.2, as stations do: there a server says inside the handshake what it thinks of the certificate.
+
+    The key goes to OpenSSL by way of a file in memory that nobody else can open and that is gone afterwards.
+    """
+    context = ssl.create_default_context(cadata=trust or None)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with os.fdopen(os.memfd_create("", os.MFD_CLOEXEC), "wb") as memory:
+        memory.write(kit.private_key_pem(open_private_key(key_id), leaf) + ssl.DER_cert_to_PEM_cert(leaf).encode())
+        memory.flush()
+        context.load_cert_chain(f"/proc/self/fd/{memory.fileno()}")
+    return context
 
 
 def destroy_key(key_id: uuid.UUID) -> bool:

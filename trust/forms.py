@@ -9,7 +9,7 @@ from cas.models import Authority
 from core import clock
 from core.forms import StyledForm
 from core.uploads import MAX_FILE_BYTES
-from trust.models import Group, Review, Store
+from trust.models import Cluster, Group, Review, Store
 
 
 class ConditionalField(forms.CharField):
@@ -119,6 +119,21 @@ def _whose(authority: Authority) -> str:
 class ClusterForm(StyledForm):
     name = forms.CharField(max_length=80, help_text="What people call these network servers.")
     store = forms.ModelChoiceField(Store.objects.all(), empty_label=None, help_text="What they read when they start.")
+
+
+class ProbeForm(StyledForm):
+    cluster = forms.ModelChoiceField(Cluster.objects.all(), empty_label=None)
+    eui = forms.CharField(
+        label="Gateway", max_length=200, help_text="Its EUI. Its certificate's private key was made here and is kept."
+    )
+    address = forms.CharField(max_length=200, help_text="Where gateways connect: host:port, such as …:8987.")
+    trust = forms.CharField(
+        label="Trust for the server's certificate",
+        required=False,
+        max_length=50_000,
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
+        help_text="PEM. Empty: what the system trusts.",
+    )
 
 
 class ConnectForm(StyledForm):

@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from accounts.models import User
 from cas.models import Authority
+from certificates.models import Certificate
 from core import clock
 from core.leases import Leased, LeaseQuerySet
 from keys.models import Key
@@ -323,6 +324,7 @@ class Cluster(models.Model):
     class How(models.TextChoices):
         OPERATOR = "operator", "an operator said so"
         CALL = "call", "the deployment called after its restart"
+        PROBE = "probe", "a probe found out"
 
     name = models.CharField(max_length=80, unique=True)
     store = models.ForeignKey(Store, on_delete=models.PROTECT, related_name="clusters")
@@ -340,6 +342,41 @@ class Cluster(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ProbeQuerySet(models.QuerySet["Probe"]):
+    def listed(self) -> Self:
+        return self.select_related("cluster", "certificate__gateway", "certificate__authority", "certificate__key")
+
+
+class Probe(models.Model):
+    """A gateway's certificate that is shown to a cluster every few minutes: whether it is let in tells what is live."""
+
+    class Answer(models.TextChoices):
+        NONE = "", "Not asked yet"
+        ACCEPTED = "accepted", "Lets it in"
+        REFUSED = "refused", "Refuses it"
+        SILENT = "silent", "Does not answer"
+
+    cluster = models.ForeignKey(Cluster, on_delete=models.CASCADE, related_name="probes")
+    certificate = models.ForeignKey(Certificate, on_delete=models.PROTECT, related_name="+")
+    address = models.CharField(max_length=200)  # host:port
+    trust = models.TextField(blank=True)  # PEM that the server's certificate must lead to; empty: the system's
+    answer = models.CharField(max_length=10, choices=Answer, blank=True, default=Answer.NONE)
+    words = models.CharField(max_length=300, blank=True)  # of the answer
+    asked_at = models.DateTimeField(null=True, blank=True)
+    contradicts_since = models.DateTimeField(null=True, blank=True)  # no release explains what is answered
+    created_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=clock.now)
+
+    objects = ProbeQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["cluster", "certificate"], name="probe_once_per_certificate")]
+
+    def __str__(self) -> str:
+        return f"{self.certificate.gateway.eui} at {self.address}"
 
 
 class RolloverQuerySet(models.QuerySet["Rollover"]):

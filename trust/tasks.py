@@ -6,9 +6,10 @@ from audit.services import beat
 from core import clock
 from core.bell import ring
 from outbox.tasks import send_due
-from trust.models import Publication, Store
+from trust.models import Cluster, Publication, Store
 from trust.services import publication
 from trust.services.checking import check_store
+from trust.services.probing import ask_cluster
 
 
 @shared_task(name="trust.tasks.publish")
@@ -35,3 +36,11 @@ def check_stores() -> None:
             ring(publish, repair.pk)
     ring(send_due)
     beat("check the stores")
+
+
+@shared_task(name="trust.tasks.ask_clusters")
+def ask_clusters() -> None:
+    for cluster in Cluster.objects.listed().filter(probes__isnull=False).distinct():
+        ask_cluster(cluster)
+    ring(send_due)
+    beat("ask the clusters")

@@ -1,6 +1,6 @@
 """Private keys made here: sealed until their holder has them or the time is over, then destroyed."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -57,6 +57,17 @@ def confirm_receipt(certificate: Certificate, *, actor: User) -> Certificate:
             record(actor, "certificate.key-received", subject=certificate, vendor_id=certificate.vendor_id)
     certificate.refresh_from_db()
     return certificate
+
+
+def keep_for(certificate: Certificate, until: datetime) -> None:
+    """A probe uses the key, which is not handed over: it waits longer than usual."""
+    _refuse_gone(certificate)
+    Certificate.objects.filter(pk=certificate.pk).update(key_until=until)
+
+
+def let_go_of(certificate: Certificate) -> None:
+    """Nobody needs the key any more: the schedule destroys it."""
+    Certificate.objects.filter(pk=certificate.pk).update(key_until=clock.now())
 
 
 def destroy_due_keys() -> int:

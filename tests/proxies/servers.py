@@ -57,6 +57,10 @@ def backend() -> Iterator[Backend]:
             self.end_headers()
             self.wfile.write(body)
 
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.do_GET()
+
         def log_message(self, *_: object) -> None: ...
 
     class Server(ThreadingHTTPServer):

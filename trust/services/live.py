@@ -49,6 +49,11 @@ def mark_live(actor: User, cluster: Cluster, release: Release) -> Cluster:
     return _mark(actor, cluster, release, Cluster.How.OPERATOR)
 
 
+def mark_found(cluster: Cluster, release: Release) -> Cluster:
+    """A probe found out that the cluster has read `release`, or a later one that a probe cannot tell from it."""
+    return _mark(Machine("probe", cluster.name), cluster, release, Cluster.How.PROBE)
+
+
 def called(token: str) -> Cluster | None:
     """The deployment says that its servers have just started: what their store holds is live. None: no such token."""
     digest = hash_of(token)

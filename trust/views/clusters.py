@@ -9,12 +9,14 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import SignedInRequest, allowed
+from core.bell import ring
 from core.errors import Refused
 from core.forms import attempt
 from core.pages import page
-from trust.forms import ClusterForm
-from trust.models import Cluster, Release
-from trust.services import live
+from outbox.tasks import send_due
+from trust.forms import ClusterForm, ProbeForm
+from trust.models import Cluster, Probe, Release
+from trust.services import live, probing
 from trust.services.drafts import newest_release
 from trust.services.groups import common
 
@@ -67,6 +69,35 @@ def mark(request: SignedInRequest, pk: int, release: int) -> HttpResponse:
     return redirect("trust:release", release)
 
 
+@require_POST
+@allowed("operate")
+def create_probe(request: SignedInRequest) -> HttpResponse:
+    form = ProbeForm(request.POST)
+    made = attempt(form, lambda: probing.create_probe(request.user, **form.cleaned_data)) if form.is_valid() else None
+    if made is None:
+        return _show(request, probe_form=form)
+    probing.ask_cluster(Cluster.objects.listed().get(pk=made.cluster_id))
+    messages.success(request, f"{made} is asked every few minutes from now on.")
+    return redirect("trust:clusters")
+
+
+@require_POST
+@allowed("operate")
+def ask(request: SignedInRequest, pk: int) -> HttpResponse:
+    probing.ask_cluster(get_object_or_404(Cluster.objects.listed(), pk=pk))
+    ring(send_due)
+    return redirect("trust:clusters")
+
+
+@require_POST
+@allowed("operate")
+def delete_probe(request: SignedInRequest, pk: int) -> HttpResponse:
+    probe = get_object_or_404(Probe.objects.listed(), pk=pk)
+    probing.delete_probe(request.user, probe)
+    messages.success(request, f"{probe} is no longer asked. Its private key is destroyed.")
+    return redirect("trust:clusters")
+
+
 @csrf_exempt  # a machine calls, with a token of its own
 @require_POST
 @never_cache
@@ -86,12 +117,19 @@ def call(request: HttpRequest) -> JsonResponse:
 
 
 def _show(
-    request: SignedInRequest, *, form: ClusterForm | None = None, cluster: Cluster | None = None, token: str = ""
+    request: SignedInRequest,
+    *,
+    form: ClusterForm | None = None,
+    probe_form: ProbeForm | None = None,
+    cluster: Cluster | None = None,
+    token: str = "",
 ) -> HttpResponse:
     context = {
         "clusters": Cluster.objects.listed(),
         "newest": newest_release(common()),
         "form": form or ClusterForm(),
+        "probes": Probe.objects.listed().order_by("cluster__name", "pk"),
+        "probe_form": probe_form or ProbeForm(auto_id="probe_%s"),
         "named": cluster,
         "token": token,
     }

@@ -33,6 +33,7 @@ KINDS = {
 }
 SORTS = {"eui": "eui", "ends": "current_not_after"}
 HISTORY = 12
+REVIEW_ID = "review_%s"  # the form to publish stands on the same page
 STOP_POLLING = 286
 LONGEST_PAUSE = 8  # seconds between two polls
 
@@ -58,7 +59,7 @@ def publish(request: SignedInRequest) -> HttpResponse:
 @allowed("operate")
 def review(request: SignedInRequest) -> HttpResponse:
     """Say what one thinks of the draft."""
-    group, form = _group(request.POST.get("group", COMMON)), ReviewForm(request.POST)
+    group, form = _group(request.POST.get("group", COMMON)), ReviewForm(request.POST, auto_id=REVIEW_ID)
     said = None
     if form.is_valid():
         said = attempt(form, lambda: releases.review_draft(request.user, group, **form.cleaned_data))
@@ -218,7 +219,7 @@ def _list(
     context = {
         "form": _opened(form, due),
         "seal": due.seal,
-        "review_form": review_form or ReviewForm(auto_id="review_%s"),
+        "review_form": review_form or ReviewForm(auto_id=REVIEW_ID),
         "page": paginate(rows, request.GET, sorts={"number": "number"}, default="-number", size=20),
         "groups": list(Group.objects.all()),
         **_draft_context(request, due),

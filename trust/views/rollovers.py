@@ -46,4 +46,5 @@ def stop(request: SignedInRequest, pk: int) -> HttpResponse:
 
 def _show(request: SignedInRequest, form: RolloverForm) -> HttpResponse:
     rows = rollovers.standings(list(Rollover.objects.open().listed()[:LISTED]))
-    return page(request, "trust/rollovers.html", {"rows": rows, "form": form, "Step": rollovers.Step})
+    steps = rollovers.Step.__members__  # the class itself is something that a template calls
+    return page(request, "trust/rollovers.html", {"rows": rows, "form": form, "Step": steps})
