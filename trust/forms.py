@@ -92,6 +92,12 @@ class GroupsForm(StyledForm):
     )
 
 
+class RepairForm(StyledForm):
+    repair = forms.ChoiceField(
+        label="What somebody changed is put right", choices=Store.Repair.choices, widget=forms.RadioSelect
+    )
+
+
 class RolloverForm(StyledForm):
     """The authority that goes, and the one that comes."""
 

@@ -16,7 +16,7 @@ from core.forms import attempt
 from core.pages import page
 from outbox.tasks import send_due
 from trust import tasks
-from trust.forms import ConnectForm, GroupsForm, TypedForm
+from trust.forms import ConnectForm, GroupsForm, RepairForm, TypedForm
 from trust.models import Group, Store
 from trust.services import checking, found, repairing, stores
 from trust.services.drafts import newest_by_group
@@ -181,7 +181,7 @@ def _show(
         "waiting": store.publications.possible().newest_first().first(),
         "records": Record.objects.about("store", store.pk)[:HISTORY],
         "form": form or TypedForm(auto_id="disconnect_%s"),
-        "repairs": Store.Repair.choices,
+        "repair_form": RepairForm(initial={"repair": store.repair}),
         "foreign": [each for each in store.differences if each["kind"] == "foreign"],
     }
     return page(request, "trust/store.html", context)
