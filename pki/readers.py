@@ -143,6 +143,8 @@ set_current_client_cert_details: {{chain: true}}
 common_http_protocol_options:
   max_connection_duration: 3600s
   headers_with_underscores_action: DROP_HEADER
+upgrade_configs: [{{upgrade_type: websocket}}]
+stream_idle_timeout: 3600s
 # in the route configuration
 request_headers_to_remove: [x-forwarded-tls-client-cert, x-forwarded-tls-client-cert-info]
 """
@@ -212,6 +214,8 @@ def _nginx_recipe(folder: str) -> Recipe:
     text = f"""\
 # in the main context
 worker_shutdown_timeout 60s;
+# in http {{ }}
+map $http_upgrade $gateways_connection {{ default upgrade; '' close; }}
 # in server {{ }}
 ssl_verify_client on;
 ssl_verify_depth 0;
@@ -223,6 +227,10 @@ ssl_session_tickets off;
 proxy_set_header X-Forwarded-Tls-Client-Cert "";
 proxy_set_header X-Forwarded-Tls-Client-Cert-Info "";
 proxy_set_header X-Forwarded-Client-Cert 'Chain="$ssl_client_escaped_cert"';
+proxy_http_version 1.1;
+proxy_set_header Upgrade $http_upgrade;
+proxy_set_header Connection $gateways_connection;
+proxy_read_timeout 3600s;
 """
     notes = (
         "Reload nginx after a release: it reads the files when it starts.",
@@ -233,7 +241,8 @@ proxy_set_header X-Forwarded-Client-Cert 'Chain="$ssl_client_escaped_cert"';
         ),
         "A remembered TLS session could outlive its authority: both ways to remember are off.",
         "Workers of before the reload keep their WebSockets until worker_shutdown_timeout.",
-        "proxy_set_header replaces what a client sends, in the location in which all three lines stand.",
+        "proxy_set_header replaces what a client sends, in the location in which all its lines stand.",
+        "Stations speak to the LNS over WebSocket, which nginx passes on only with the map and the last four lines.",
     )
     return Recipe("nginx", "anchors.pem", "nginx", text, notes)
 
@@ -249,6 +258,8 @@ http-request del-header X-Forwarded-Client-Cert
 http-request del-header X-Forwarded-Tls-Client-Cert
 http-request del-header X-Forwarded-Tls-Client-Cert-Info
 http-request set-header X-Forwarded-Tls-Client-Cert %[ssl_c_der,base64]
+# in backend
+timeout tunnel 3600s
 """
     notes = (
         "Reload HAProxy after a release: it reads the files when it starts.",

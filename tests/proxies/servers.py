@@ -21,6 +21,7 @@ from tests.servers import _stop, binary, free_port, wait_until
 TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
 HTTP = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
+ACCEPTED = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # to the key of RFC 6455 section 1.3
 
 
 @dataclass(slots=True)
@@ -49,6 +50,9 @@ def backend() -> Iterator[Backend]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            if self.headers.get("Upgrade") == "websocket":
+                self._echo()
+                return
             body = made.documents.get(self.path, b"ok")
             if body == b"ok":
                 made.headers = {name.lower(): self.headers.get_all(name, []) for name in self.headers}
@@ -56,6 +60,15 @@ def backend() -> Iterator[Backend]:
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def _echo(self) -> None:
+            """Changes the protocol, and gives back what comes."""
+            made.headers = {name.lower(): self.headers.get_all(name, []) for name in self.headers}
+            lines = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade", ACCEPTED, "", ""]
+            self.wfile.write("\r\n".join(lines).encode())
+            while content := self.rfile.read1(1000):
+                self.wfile.write(content)
+            self.close_connection = True
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -158,6 +171,7 @@ daemon off; pid {own}/nginx.pid; error_log {own}/nginx.log; worker_processes 1;
 events {{}}
 http {{
   access_log off; {temporary}
+  {part(parts, "http {")}
   server {{
     listen 127.0.0.1:{port} ssl; ssl_certificate {own}/server.pem; ssl_certificate_key {own}/server.pem;
     {part(parts, "server {")}
@@ -191,6 +205,7 @@ frontend gateways
 {frontend.replace("/etc/haproxy/server.pem", server)}
   default_backend all
 backend all
+{part(parts, "backend")}
   server one 127.0.0.1:{backend.port}
 """)
     with _running([_sbin("haproxy"), "-W", "-f", str(file)], port, folder) as process:

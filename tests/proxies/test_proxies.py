@@ -161,6 +161,25 @@ def test_a_forged_header_does_not_reach_the_network_server(
 
 
 @pytest.mark.parametrize("name", PROXIES)
+def test_a_station_reaches_the_network_server_over_websocket(
+    name: str, folder: Path, backend: Backend, family: Family
+) -> None:
+    publish(folder, family.old)
+    station = gateway(folder, family.old, "station")
+    upgrade = [
+        ("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ]  # fmt: skip
+    with PROXIES[name](folder, backend) as proxy:
+        wait_for(proxy, station)
+        with station.connection(proxy.port) as connection:
+            assert say(connection, upgrade) == 101
+            connection.sendall(b"two ways")
+            assert connection.recv(100) == b"two ways"
+    assert leaf_as_the_things_stack_reads_it(backend.headers)
+
+
+@pytest.mark.parametrize("name", PROXIES)
 def test_an_emptied_group_lets_nobody_in(name: str, folder: Path, backend: Backend, family: Family) -> None:
     publish(folder, family.old)
     last = gateway(folder, family.old, "last")
