@@ -52,7 +52,8 @@ def _suites() -> list[str]:
 
 
 def _alone() -> int:
-    return subprocess.call([*PYTEST, *TWO, "--dist", "loadfile", "-m", ALONE])
+    # in the order of their names: the browser's files are the longest, and a long one at the end keeps one process idle
+    return subprocess.call([*PYTEST, *TWO, "--dist", "loadfile", "--no-loadscope-reorder", "-m", ALONE])
 
 
 if __name__ == "__main__":

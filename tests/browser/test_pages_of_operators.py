@@ -1,0 +1,24 @@
+"""Every page as an operator, and nobody see it. In two files, because each process of `make test` takes whole files."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser.addresses import PEOPLE
+from tests.browser.looking import look_at_every_page
+from tests.servers import Product
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize("role", ["nobody", "operator"])
+def test_every_page_is_accessible_in_both_themes_and_widths(
+    chromium: Browser, demonstration: Product, screenshots: Path, role: str
+) -> None:
+    assert look_at_every_page(chromium, demonstration, screenshots, role=role) == {}
+
+
+def test_no_role_is_left_out() -> None:
+    """Of those that pages are looked at as."""
+    assert set(PEOPLE) == {"nobody", "operator", "auditor", "vendor"}
