@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.faults import outages, restores
+from tests.faults import commits, outages, restores
 from tests.faults.deployment import Deployment
 
 pytestmark = pytest.mark.slow
@@ -21,3 +21,8 @@ def test_after_a_day_without_beat_each_person_is_told_the_newest_threshold_once(
 def test_a_restored_backup_reuses_no_serial(desk: Deployment) -> None:
     """Fails when what was reserved before the backup is reserved anew."""
     restores.old_backup(desk, 4)
+
+
+def test_a_lost_answer_to_a_commit_doubles_nothing(desk: Deployment) -> None:
+    """G1, G3. Fails when what was reserved before is not looked for."""
+    commits.lost_answers(desk, 4)

@@ -11,7 +11,7 @@ import pytest
 
 from core.store import DirectoryStore
 from pki.bundle import index_paths, read_as_go, read_index
-from tests.faults import interruptions, outages, restores, scenarios
+from tests.faults import commits, interruptions, outages, restores, scenarios
 from tests.faults.breaking import STEPS
 from tests.faults.deployment import Deployment
 from tests.soak.conftest import ROWS
@@ -39,6 +39,7 @@ FAULTS: dict[str, tuple[int, Callable[[Deployment, int], None]]] = {
     "one request crashes its worker": (50, interruptions.crashing_request),
     "no mail server for a day, and one refused recipient": (50, outages.smtp_away),
     "no beat for a day": (50, outages.beat_dead),
+    "the answer to a COMMIT lost": (50, commits.lost_answers),
     "an old backup restored": (50, restores.old_backup),
 }
 
