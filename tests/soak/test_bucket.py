@@ -31,7 +31,7 @@ def test_every_poll_of_a_bucket_behind_a_bad_way_sees_a_whole_release(
 ) -> None:  # fmt: skip
     """500, connections cut before and within an answer, answers lost, and answers that come too late."""
     logging.getLogger("werkzeug").setLevel("WARNING")  # a line for each poll would bury the table
-    start, result, seen = time.monotonic(), "FAILED", list[object]()
+    start, result, seen = time.monotonic(), "FAILED", list[tuple[bytes, ...] | Exception]()
     objects = s3_store(endpoint, prefix=bucket.prefix)
     publish(publish_release(operator, group).publications.get().pk)
     try:
