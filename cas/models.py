@@ -7,11 +7,16 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
 from accounts.models import User, Vendor
+from cas.revocation_models import ListPage, RevocationList, StatusService
 from core import clock
 from core.logs import one_line
 from keys.models import Key
 from pki.facts import CertificateFacts
 from pki.profiles import ISSUING, ROOT
+
+__all__ = [
+    "Authority", "ListPage", "Proof", "ProofCode", "RevocationList", "Signing", "StatusService", "TestLeaf", "Waiver",
+]  # fmt: skip
 
 
 class AuthorityQuerySet(models.QuerySet["Authority"]):
@@ -334,6 +339,10 @@ class SigningQuerySet(models.QuerySet["Signing"]):
         """Roots that may exist, and of which nobody said that they are given up."""
         return self.may_exist().filter(issuer__isnull=True, revoked_at__isnull=True)
 
+    def to_be_listed(self) -> Self:
+        """Revoked, and not on its issuer's list yet."""
+        return self.filter(revoked_at__isnull=False, is_listed=False, issuer__isnull=False)
+
     def open_to_sign(self) -> Self:
         """Not signed and not revoked: whoever was interrupted may still finish these."""
         return self.filter(state__in=[Signing.State.RESERVED, Signing.State.MAY_EXIST], revoked_at__isnull=True)
@@ -375,6 +384,8 @@ class Signing(models.Model):
     der = models.BinaryField(null=True)  # the certificate, once signed
     revoked_at = models.DateTimeField(null=True, blank=True)
     revocation_reason = models.CharField(max_length=30, blank=True, choices=Reason)
+    # its revocation is on a page of its issuer's list, or was
+    is_listed = models.BooleanField(default=False, db_default=False)
 
     objects = SigningQuerySet.as_manager()
 
@@ -392,7 +403,14 @@ class Signing(models.Model):
                 condition=Q(state="signed", der__isnull=False) | (~Q(state="signed") & Q(der__isnull=True)),
             ),
         ]
-        indexes = [models.Index(fields=["state", "reserved_at"])]
+        indexes = [
+            models.Index(fields=["state", "reserved_at"]),
+            models.Index(
+                fields=["issuer", "id"],
+                name="signing_to_be_listed",
+                condition=Q(revoked_at__isnull=False, is_listed=False),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"serial {self.serial}"

@@ -248,6 +248,7 @@ RELEASES_KEPT = environment.number("RELEASES_KEPT", 10)  # of each group, in a s
 LOSS_SHARE = environment.number("LOSS_PERCENT", 1) / 100  # of the gateways; more off the air asks a second operator
 GATEWAYS_PER_DAY = environment.number("GATEWAYS_PER_DAY", 500)  # that one vendor may register or claim
 MAX_OPEN_REQUESTS = environment.number("MAX_OPEN_REQUESTS", 1000)  # that one vendor may have undecided or unfinished
+CRL_HOURS = environment.number("CRL_HOURS", 168)  # life of a list of revoked certificates; renewed at its half
 KEY_DAYS = 7  # how long a key made here waits for its holder
 LOG_LEVEL = environment.text("LOG_LEVEL", "INFO")
 LOGGING = {

@@ -2,6 +2,7 @@
 
 from django.urls import include, path
 
+from cas.views import revocation
 from certadmin import views
 from certadmin.demonstration.views import demonstration
 from certadmin.overview.views import forecast_table, overview
@@ -15,6 +16,7 @@ urlpatterns = [
     path("demonstration/", demonstration, name="demonstration"),
     path("", include("accounts.urls")),
     path("authorities/", include("cas.urls")),
+    path("crl/<slug:sha256>.crl", revocation.revocation_list, name="crl"),
     path("gateways/", include("gateways.urls")),
     path("", include("certificates.urls")),
     path("trust/", include("trust.urls")),

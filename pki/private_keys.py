@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
 from pki.errors import PkiError
 from pki.signatures import hash_algorithm
@@ -45,6 +45,16 @@ def sign_each(private_der: bytes, tbses: Sequence[bytes]) -> list[bytes]:
         return [key.sign(tbs, padding.PKCS1v15(), digest) for tbs in tbses]
     algorithm = ec.ECDSA(digest)
     return [key.sign(tbs, algorithm) for tbs in tbses]
+
+
+def sign_digest(private_der: bytes, digest: bytes) -> bytes:
+    """Sign a message of which only the digest is here, by the hash that belongs to the key's type. A ValueError where
+    the digest is not of its size."""
+    key = read_private_key(private_der)
+    made_by = utils.Prehashed(hash_algorithm(key.public_key()))
+    if isinstance(key, rsa.RSAPrivateKey):
+        return key.sign(digest, padding.PKCS1v15(), made_by)
+    return key.sign(digest, ec.ECDSA(made_by))
 
 
 def read_private_key(private_der: bytes) -> PrivateKey:

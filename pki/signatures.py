@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 from pki.errors import PkiError
@@ -31,6 +31,13 @@ ECDSA_SHA384 = SignatureAlgorithm("ecdsa-with-SHA384", bytes.fromhex("300a06082a
 RSA_SHA256 = SignatureAlgorithm(
     "sha256WithRSAEncryption", bytes.fromhex("300d06092a864886f70d01010b0500"), hashes.SHA256()
 )
+
+_BY_NAME = {algorithm.name: algorithm for algorithm in (ECDSA_SHA256, ECDSA_SHA384, RSA_SHA256)}
+
+
+def algorithm_named(name: str) -> SignatureAlgorithm:
+    """The algorithm that a row recorded by its name; a KeyError for one that is not of these."""
+    return _BY_NAME[name]
 
 
 def read_public_key(der: bytes) -> PublicKey:
@@ -79,6 +86,19 @@ def is_signed_by(public_key: PublicKey, *, signature: bytes, message: bytes) -> 
             public_key.verify(signature, message, padding.PKCS1v15(), digest)
         else:
             public_key.verify(signature, message, ec.ECDSA(digest))
+    except InvalidSignature:
+        return False
+    return True
+
+
+def is_signed_by_digest(public_key: PublicKey, *, signature: bytes, digest: bytes) -> bool:
+    """The same for a message of which only the digest, by the key's own hash, is here."""
+    made_by = utils.Prehashed(hash_algorithm(public_key))
+    try:
+        if isinstance(public_key, rsa.RSAPublicKey):
+            public_key.verify(signature, digest, padding.PKCS1v15(), made_by)
+        else:
+            public_key.verify(signature, digest, ec.ECDSA(made_by))
     except InvalidSignature:
         return False
     return True

@@ -19,6 +19,7 @@ from cas.forms import ReviewForm, RevokeSigningForm
 from cas.models import Authority, Signing
 from cas.services import operate
 from cas.services import review as reviewing
+from cas.tasks import renew_list
 from core.bell import ring
 from core.errors import Refused
 from core.forms import attempt
@@ -74,6 +75,8 @@ def revoke_signing(request: SignedInRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         raise Refused("reason-needed", "Choose a reason from the list.")
     operate.give_up(row, actor=request.user, reason=form.cleaned_data["reason"])
+    if row.issuer_id:
+        ring(renew_list, row.issuer_id)
     messages.success(request, f"Serial {row.serial} is revoked.")
     return redirect("cas:detail", row.issuer_id) if row.issuer_id else redirect("cas:list")
 

@@ -11,7 +11,9 @@ from accounts.models import Deployment, User
 from cas.forms import IssuingForm, RootForm
 from cas.models import Authority
 from cas.services import operate as operating
+from cas.tasks import renew_list
 from core import clock
+from core.bell import ring
 from core.forms import attempt
 from core.pages import page
 
@@ -28,6 +30,7 @@ def operate(request: SignedInRequest) -> HttpResponse:
     if form.is_valid():
         authority = attempt(form, lambda: _create(request.user, form))
         if authority:
+            ring(renew_list, authority.pk)
             return _onwards(request, authority)
     return page(request, "cas/operate.html", {"form": form, "is_root": is_root, "roots": roots})
 

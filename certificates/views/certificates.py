@@ -15,12 +15,14 @@ from accounts import reauthentication
 from accounts.access import SignedInRequest, allowed
 from accounts.models import Deployment, User
 from audit.models import Record
+from cas.tasks import renew_list
 from certificates import filters, services
 from certificates.drawing import draw_history, draw_path
 from certificates.forms import RecordForm, RevokeForm
 from certificates.models import Certificate, Request
 from certificates.views.requests import filters_in_use
 from core import clock, csv, keyset
+from core.bell import ring
 from core.forms import attempt
 from core.pages import page
 from gateways.models import Gateway
@@ -186,6 +188,7 @@ def revoke(request: SignedInRequest, pk: int) -> HttpResponse:
         reason = form.cleaned_data["reason"]
         revoked = attempt(form, lambda: services.revoke(certificate, actor=request.user, reason=reason))
         if revoked:
+            ring(renew_list, certificate.authority_id)
             messages.success(request, "Revoked in our records.")
             return redirect("certificates:detail", pk)
     return page(request, "certificates/revoke.html", {"form": form, "certificate": certificate})

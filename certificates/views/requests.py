@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.access import SignedInRequest, allowed
 from accounts.models import Deployment, User
 from audit.models import Record
+from cas.tasks import renew_list
 from certificates import filters, services, tasks
 from certificates.forms import DecisionForm, RequestForm, RevokeForm
 from certificates.models import Request
@@ -182,5 +183,6 @@ def revoke(request: SignedInRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         raise Refused("reason-needed", "Choose a reason from the list.")
     wish = services.revoke_request(_request(request.user, pk), actor=request.user, reason=form.cleaned_data["reason"])
+    ring(renew_list, wish.authority_id)
     messages.success(request, f"Serial {wish.serial} is revoked.")
     return redirect("certificates:request", wish.pk)

@@ -1,0 +1,272 @@
+"""Lists of what our authorities revoked: made when something is revoked and at half the life of the last one.
+
+Revoked certificates wait as rows of the register that are not listed yet. Their entries go onto pages, in lots that
+each commit; a list is a row that names pages and the digest of all of it. That row is committed, then the key signs the
+digest, and the use of the key is counted in the transaction that keeps the signature. Only who holds the lease of the
+authority does any of it; a list that somebody left unsigned is signed before anything else happens.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+
+from cas.models import Authority, ListPage, RevocationList, Signing, StatusService
+from core import clock
+from core.errors import Refused
+from keys import services as vault
+from pki import asn1, crl
+from pki.certificate_template import BACKDATING
+from pki.signatures import algorithm_named, is_signed_by_digest, read_public_key
+
+PAGE_SIZE = 256 * 1024  # octets
+LOT = 5000  # revocations that one transaction puts onto pages
+READ_AT_ONCE = 4  # pages
+RETIRED_FOR = timedelta(days=1)  # as long as somebody may still be reading a list of before
+
+
+class TakenOver(Exception):
+    """Another worker makes lists of this authority by now."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """An authority whose lists are ours to make."""
+
+    authority: Authority
+    owner: str
+
+
+def renew_list(authority_id: int) -> RevocationList | None:
+    """Make the authority's next list where one is due; return it, or None. Runs outside of transactions.
+
+    May run twice, late, or on two machines at once.
+    """
+    authority = Authority.objects.operated().valid_at(clock.now()).filter(pk=authority_id).first()
+    if authority is None:
+        return None
+    service = status_service(authority)
+    owner = StatusService.objects.claim(service.pk, seconds=settings.LEASE_SECONDS)
+    if owner is None:
+        return None
+    try:
+        return _renew(_Held(authority, owner))
+    except TakenOver:
+        return None
+    finally:
+        StatusService.objects.held_by(owner).update(lease_owner="", lease_until=None)
+
+
+def status_service(authority: Authority) -> StatusService:
+    """The row of an operated authority, made where there is none."""
+    der = bytes(authority.der)
+    name, key = asn1.subject_of(der), asn1.key_bits(asn1.public_key_of(der))
+    sha1 = hashlib.sha1(name, usedforsecurity=False).hexdigest() + hashlib.sha1(key, usedforsecurity=False).hexdigest()
+    sha256 = hashlib.sha256(name).hexdigest() + hashlib.sha256(key).hexdigest()
+    return StatusService.objects.get_or_create(authority=authority, defaults={"sha1_id": sha1, "sha256_id": sha256})[0]
+
+
+def newest_list(authority: Authority) -> RevocationList | None:
+    """The list that is given out."""
+    return RevocationList.objects.signed().filter(authority=authority).newest_first().first()
+
+
+def pieces(row: RevocationList) -> Iterator[bytes]:
+    """The DER of a signed list, a few pages at a time."""
+    closing = crl.closing(algorithm_named(row.signature_algorithm), bytes(row.signature or b""))
+    yield crl.opening(row.size, len(closing)) + bytes(row.head)
+    yield from _page_contents(row.pages)
+    yield bytes(row.tail) + closing
+
+
+def length(row: RevocationList) -> int:
+    """Octets of the DER of a signed list."""
+    closing = crl.closing(algorithm_named(row.signature_algorithm), bytes(row.signature or b""))
+    return len(crl.opening(row.size, len(closing))) + row.size + len(closing)
+
+
+def forget_retired_pages() -> None:
+    """Pages that no list of today names are not kept for ever."""
+    ListPage.objects.retired_before(clock.now() - RETIRED_FOR).delete()
+
+
+def _renew(held: _Held) -> RevocationList | None:
+    lists = RevocationList.objects.filter(authority=held.authority).newest_first()
+    for unsigned in lists.unsigned():
+        _sign(unsigned, held)
+    last = lists.signed().first()
+    is_scheduled = last is None or last.half_life <= clock.now()
+    if not (is_scheduled or _waiting(held.authority).exists()):
+        return None
+    if last is not None and is_scheduled:
+        _drop_ended(held, last)
+    _put_on_pages(held)
+    return _sign(_reserve(held, last), held)
+
+
+def _waiting(authority: Authority) -> "QuerySet[Signing]":
+    return Signing.objects.to_be_listed().filter(issuer=authority)
+
+
+def _hold(held: _Held) -> None:
+    """Prolong the lease inside the caller's transaction, or stop there."""
+    now = clock.now()
+    ours = StatusService.objects.held_by(held.owner).filter(authority=held.authority, lease_until__gt=now)
+    if not ours.update(lease_until=now + timedelta(seconds=settings.LEASE_SECONDS)):
+        raise TakenOver
+
+
+def _put_on_pages(held: _Held) -> None:
+    while True:
+        with transaction.atomic():
+            _hold(held)
+            lot = list(_waiting(held.authority).order_by("pk").only(*_ENTRY)[:LOT])
+            if not lot:
+                return
+            _append(held.authority, [(_entry(each), each.not_after) for each in lot])
+            Signing.objects.filter(pk__in=[each.pk for each in lot]).update(is_listed=True)
+
+
+_ENTRY = ("serial", "revoked_at", "revocation_reason", "not_after")
+
+
+def _entry(row: Signing) -> bytes:
+    if row.revoked_at is None:
+        raise AssertionError("only what is revoked waits")
+    return crl.entry(int(row.serial, 16), row.revoked_at, row.revocation_reason or "unspecified")
+
+
+def _append(authority: Authority, entries: Sequence[tuple[bytes, datetime]]) -> None:
+    """Fill the last page, then new ones."""
+    page = ListPage.objects.current(authority.pk).last()
+    rest = list(entries)
+    while rest:
+        if page is None or page.size >= PAGE_SIZE:
+            page = ListPage(authority=authority, entries=b"", size=0, count=0, earliest_end=rest[0][1])
+        rest = _fill(page, rest)
+
+
+def _fill(page: ListPage, entries: list[tuple[bytes, datetime]]) -> list[tuple[bytes, datetime]]:
+    """Write as many as the page takes; return the others."""
+    taken, size = 0, page.size
+    while taken < len(entries) and size < PAGE_SIZE:
+        size += len(entries[taken][0])
+        taken += 1
+    page.entries = bytes(page.entries) + b"".join(der for der, _ in entries[:taken])
+    page.size, page.count = size, page.count + taken
+    page.earliest_end = min(page.earliest_end, *(end for _, end in entries[:taken]))
+    page.save()
+    return entries[taken:]
+
+
+def _drop_ended(held: _Held, last: RevocationList) -> None:
+    """An entry leaves once a list that was made after its certificate's end has named it (RFC 5280 section 3.3)."""
+    named = dict(last.pages)
+    for page in ListPage.objects.current(held.authority.pk).with_ended(last.this_update).filter(pk__in=named):
+        with transaction.atomic():
+            _hold(held)
+            _rewrite(page, ended_before=last.this_update, named=named[page.pk])
+
+
+def _rewrite(page: ListPage, *, ended_before: datetime, named: int) -> None:
+    """A new page without what ended; of the old one, its first `named` octets were on the last list."""
+    found = list(crl.split(bytes(page.entries)))
+    ends = dict(
+        Signing.objects.filter(issuer=page.authority_id, serial__in=[f"{serial:x}" for serial, _ in found]).values_list(
+            "serial", "not_after"
+        )
+    )
+    kept: list[tuple[bytes, datetime]] = []
+    at = 0
+    for serial, der in found:
+        end = ends[f"{serial:x}"]
+        if end >= ended_before or at >= named:
+            kept.append((der, end))
+        at += len(der)
+    if len(kept) == len(found):
+        return
+    page.retired_at = clock.now()
+    page.save(update_fields=["retired_at"])
+    if kept:
+        _fill(ListPage(authority_id=page.authority_id, entries=b"", size=0, count=0, earliest_end=kept[0][1]), kept)
+
+
+def _reserve(held: _Held, last: RevocationList | None) -> RevocationList:
+    """Commit what will be signed: the pages, and the digest over all of it (G1). The number is at least the time in
+    seconds: after a restore from a backup it is higher than any that was given out meanwhile."""
+    now = clock.now()
+    key, issuer = held.authority.key, crl.issuer_of(bytes(held.authority.der))
+    if key is None:
+        raise Refused("authority-without-key", "The authority is not operated here. Nothing was signed.")
+    number = max(last.number + 1 if last else 1, int(now.timestamp()))
+    with transaction.atomic(durable=True):
+        _hold(held)
+        pages = list(ListPage.objects.current(held.authority.pk).values_list("pk", "size", "count"))
+        this_update, next_update = _times(now)
+        frame = crl.frame(
+            issuer,
+            number=number,
+            this_update=this_update,
+            next_update=next_update,
+            entries_size=sum(size for _, size, _ in pages),
+        )
+        return RevocationList.objects.create(
+            authority=held.authority,
+            key=key,
+            number=number,
+            this_update=this_update,
+            next_update=next_update,
+            entries=sum(count for _, _, count in pages),
+            pages=[[pk, size] for pk, size, _ in pages],
+            head=frame.head,
+            tail=frame.tail,
+            size=frame.size,
+            tbs_digest=_digest(frame, issuer, pages).hex(),
+            signature_algorithm=frame.algorithm,
+        )
+
+
+def _times(now: datetime) -> tuple[datetime, datetime]:
+    """From a little ago, for clocks that are behind, to the end of its life."""
+    start = now.replace(microsecond=0)
+    return start - BACKDATING, start + timedelta(hours=settings.CRL_HOURS)
+
+
+def _digest(frame: crl.Frame, issuer: crl.Issuer, pages: Sequence[tuple[int, int, int]]) -> bytes:
+    digest = crl.SigningHash(issuer.algorithm)
+    digest.update(frame.head)
+    for content in _page_contents([(pk, size) for pk, size, _ in pages]):
+        digest.update(content)
+    digest.update(frame.tail)
+    if digest.size != frame.size:
+        raise Refused("list-differs", "The pages of the list are not as long as they say. Nothing was signed.")
+    return digest.digest()
+
+
+def _page_contents(pages: Sequence[tuple[int, int]]) -> Iterator[bytes]:
+    """What stands on these pages, in this order, a few in memory at a time."""
+    for start in range(0, len(pages), READ_AT_ONCE):
+        wanted = pages[start : start + READ_AT_ONCE]
+        contents = dict(ListPage.objects.filter(pk__in=[pk for pk, _ in wanted]).values_list("pk", "entries"))
+        for pk, size in wanted:
+            yield bytes(contents[pk])[:size]
+
+
+def _sign(row: RevocationList, held: _Held) -> RevocationList:
+    """Sign the digest that is on record, and keep the signature in the transaction that counts the use of the key."""
+    digest = bytes.fromhex(row.tbs_digest)
+    with transaction.atomic(durable=True):
+        _hold(held)
+        signature = vault.sign_digest(row.key_id, digest)
+        public_key = read_public_key(vault.public_key(row.key_id))
+        if not is_signed_by_digest(public_key, signature=signature, digest=digest):
+            raise Refused("signature-wrong", "The signature does not belong to this list and its authority.")
+        signed = {"signature": signature, "signed_at": clock.now()}
+        if not RevocationList.objects.unsigned().filter(pk=row.pk).update(**signed):
+            raise TakenOver
+    row.refresh_from_db()
+    return row
