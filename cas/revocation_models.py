@@ -77,13 +77,9 @@ class RevocationListQuerySet(models.QuerySet["RevocationList"]):
 
     def newest_of_each(self) -> Self:
         """The last signed list of every authority."""
-        numbers = (
-            RevocationList.objects.signed()
-            .filter(authority=models.OuterRef("authority"))
-            .order_by("-number")
-            .values("number")[:1]
-        )
-        return self.signed().filter(number=models.Subquery(numbers)).order_by("authority")
+        beside = RevocationList.objects.signed().filter(authority=models.OuterRef("authority"))
+        last = beside.newest_first().values("number")[:1]
+        return self.signed().filter(number=models.Subquery(last)).order_by("authority")
 
 
 class RevocationList(models.Model):

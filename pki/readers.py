@@ -9,10 +9,11 @@ authority carries explicit trust: the block `TRUSTED CERTIFICATE` (openssl-verif
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from pki import crl
 from pki.bundle import BundleEntry, write_annotated_bundle
 
 ENVOY_NAME = "certadmin"  # Envoy calls the trusted authorities a secret, and wants a name for it
@@ -26,6 +27,13 @@ _NOBODY = base64.b64decode(
     "0wSTIXNRWvV+T+BQDfM9cDcyYKVML5KlKuYAbrh9tV3J1LEukOCNxIaxzqo/uERz0n79k8qjIzAhMA8GA1UdEwEB/wQFMAMBAf8wDgYDVR0P"
     "AQH/BAQDAgIEMAoGCCqGSM49BAMCAwkAMAYCAQECAQE="
 )
+# A list of an issuer that does not exist: HAProxy does not start with a file in which there is none
+_NOBODYS_LIST = base64.b64decode(
+    "MIHHMG4CAQEwCgYIKoZIzj0EAwIwHDEaMBgGA1UEAwwRTm9ib2R5IGlzIHJldm9rZWQXDTI2MDEwMTAwMDAwMFoXDTQ2MDEwMTAwMDAwMFqgITAf"
+    "MBEGA1UdIwQKMAiABm5vYm9keTAKBgNVHRQEAwIBATAKBggqhkjOPQQDAgNJADBGAiEAuKwjv92Bheigu46cNmcUxuD/zsLeopXzN57zAwv3Nj0C"
+    "IQCqJtH8yRdrEOXIhHkVR0yoEOtOUUDj5ko8GsxB1f38hw=="
+)
+REVOCATION_FILES = ("crls.pem", "envoy-crl.yaml", "revoked.map")
 NOBODY = BundleEntry(_NOBODY, "nobody", "this group is empty", datetime(2046, 1, 1, tzinfo=UTC))
 
 
@@ -58,6 +66,26 @@ def reader_files(trusted: Sequence[BundleEntry]) -> dict[str, bytes]:
     }
 
 
+def revocation_files(authorities: str, lists: Sequence[bytes], serials: Iterable[int]) -> dict[str, bytes]:
+    """The files that say who is revoked, by the names of `REVOCATION_FILES`; the same input gives the same bytes.
+
+    `authorities` is the PEM of the release (`authorities.pem`), `lists` are CertificateLists in DER, `serials` are the
+    revoked serial numbers of all of them.
+    """
+    pem = b"".join(b"".join(crl.pem_lines([each])) for each in lists or [_NOBODYS_LIST])
+    return {
+        "crls.pem": pem,
+        "envoy-crl.yaml": (_envoy(authorities) + _envoy_lists(pem.decode())).encode(),
+        "revoked.map": "".join(["# revoked serial numbers, for a map of nginx\n", *map(_map_line, serials)]).encode(),
+    }
+
+
+def _map_line(serial: int) -> str:
+    """As nginx writes $ssl_client_serial: whole octets in upper case."""
+    digits = f"{serial:X}"
+    return f"{'0' * (len(digits) % 2)}{digits} 1;\n"
+
+
 def _as_anchor(block: re.Match[str]) -> str:
     """The same certificate in a block that says: trusted for clients, whoever signed it."""
     text = base64.encodebytes(base64.b64decode(block[1]) + _TRUSTED_FOR_CLIENTS).decode()
@@ -80,6 +108,11 @@ def _envoy(pem: str) -> str:
         "      trusted_ca:\n"
         f"        inline_string: |\n{_indented(pem, 10)}"
     )
+
+
+def _envoy_lists(pem: str) -> str:
+    """Only the gateway's own certificate is looked up: of what signed the authorities there is no list here."""
+    return f"      only_verify_leaf_cert_crl: true\n      crl:\n        inline_string: |\n{_indented(pem, 10)}"
 
 
 def _traefik(pem: str) -> str:
@@ -160,6 +193,13 @@ request_headers_to_remove: [x-forwarded-tls-client-cert, x-forwarded-tls-client-
         "SANITIZE_SET drops an X-Forwarded-Client-Cert that a client sends; The Things Stack reads its Chain part.",
         "The header of Traefik has to be removed too: The Things Stack would read it where Envoy sets none.",
         "With a file that it cannot read, Envoy goes on with the last one and counts it in its statistics.",
+        (
+            "It refuses revoked gateways with envoy-crl.yaml in place of envoy.yaml: the same authorities, with the "
+            "lists of those that are operated here. It takes a new list within a second. With it Envoy refuses every "
+            "gateway of an authority without a list, so of each vendor's own: give those a trust group and a listener "
+            "of their own, without lists. When a list is over, it refuses every gateway of that authority too."
+        ),
+        "With envoy.yaml alone, a revoked gateway gets in until its authority leaves the release.",
     )
     return Recipe("Envoy", "envoy.yaml", "yaml", text, notes)
 
@@ -206,6 +246,7 @@ middlewares: [certadmin@file]
             "WebSockets last until Traefik is restarted."
         ),
         _SUB_AUTHORITY,
+        "It reads no list of revoked certificates: a revoked gateway gets in until its authority leaves the release.",
     )
     return Recipe("Traefik", "traefik.yaml", "yaml", text, notes)
 
@@ -216,7 +257,9 @@ def _nginx_recipe(folder: str) -> Recipe:
 worker_shutdown_timeout 60s;
 # in http {{ }}
 map $http_upgrade $gateways_connection {{ default upgrade; '' close; }}
+map $ssl_client_serial $gateways_revoked {{ default 0; include {folder}/revoked.map; }}
 # in server {{ }}
+if ($gateways_revoked) {{ return 403; }}
 ssl_verify_client on;
 ssl_verify_depth 0;
 ssl_client_certificate {folder}/authorities.pem;
@@ -243,16 +286,26 @@ proxy_read_timeout 3600s;
         "Workers of before the reload keep their WebSockets until worker_shutdown_timeout.",
         "proxy_set_header replaces what a client sends, in the location in which all its lines stand.",
         "Stations speak to the LNS over WebSocket, which nginx passes on only with the map and the last four lines.",
+        (
+            "revoked.map holds the serial numbers that authorities operated here have revoked. nginx reads it when it "
+            "is reloaded: do that every few minutes, or when the file changes. A revoked gateway gets 403 on a "
+            "connection that stands in TLS. Above some ten thousand, raise map_hash_max_size."
+        ),
+        (
+            "Do not help with ssl_crl: beside VerifyCAFile nginx does not look at it, and without, it wants a list of "
+            "every authority up to a root and refuses all gateways of vendors, for which there is none."
+        ),
     )
     return Recipe("nginx", "anchors.pem", "nginx", text, notes)
 
 
 def _haproxy_recipe(folder: str) -> Recipe:
+    lists = f"crl-file {folder}/crls.pem ca-ignore-err 3,33 crt-ignore-err 3,12"
     text = f"""\
 # in global
 hard-stop-after 60s
 # in frontend
-bind :8887 ssl crt /etc/haproxy/server.pem ca-file {folder}/anchors.pem verify required
+bind :8887 ssl crt /etc/haproxy/server.pem ca-file {folder}/anchors.pem verify required {lists}
 option http-restrict-req-hdr-names delete
 http-request del-header X-Forwarded-Client-Cert
 http-request del-header X-Forwarded-Tls-Client-Cert
@@ -268,5 +321,14 @@ timeout tunnel 3600s
         "The header is written as Traefik writes it, which The Things Stack understands.",
         "http-restrict-req-hdr-names (HAProxy 2.6 or newer) drops names with underscores.",
         _SUB_AUTHORITY,
+        (
+            "crl-file refuses what authorities operated here have revoked, after a reload: do that every few minutes, "
+            "or when the file changes. Of vendors' own authorities, and of what signed any of them, there is no list: "
+            "OpenSSL would refuse all their gateways, were it not for the errors 3 and 33 that are ignored."
+        ),
+        (
+            "A list that is over still counts (12). Leave 12 out to refuse every gateway of an authority whose list is "
+            "over, and be sure to reload within the list's life then."
+        ),
     )
     return Recipe("HAProxy", "anchors.pem", "haproxy", text, notes)

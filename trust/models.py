@@ -222,6 +222,7 @@ class Store(Leased):
     tag_form = models.CharField(max_length=10, choices=TagForm, blank=True, default=TagForm.NONE)
     probed_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=clock.now)
+    lists_state = models.CharField(max_length=64, blank=True, default="")  # of the lists that were written last
 
     objects = StoreQuerySet.as_manager()
 

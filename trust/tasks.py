@@ -24,6 +24,7 @@ def sweep() -> None:
     due = Publication.objects.due(clock.now()).order_by("store").values_list("store", flat=True).distinct()
     for store_id in due:
         publication.publish_to(store_id)
+    publication.follow_lists()
     ring(send_due)
     beat("sweep publications")
 

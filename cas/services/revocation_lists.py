@@ -79,7 +79,7 @@ def pieces(row: RevocationList) -> Iterator[bytes]:
     """The DER of a signed list, a few pages at a time."""
     closing = crl.closing(algorithm_named(row.signature_algorithm), bytes(row.signature or b""))
     yield crl.opening(row.size, len(closing)) + bytes(row.head)
-    yield from _page_contents(row.pages)
+    yield from page_contents(row.pages)
     yield bytes(row.tail) + closing
 
 
@@ -239,7 +239,7 @@ def _times(now: datetime) -> tuple[datetime, datetime]:
 def _digest(frame: crl.Frame, issuer: crl.Issuer, pages: Sequence[tuple[int, int, int]]) -> bytes:
     digest = crl.SigningHash(issuer.algorithm)
     digest.update(frame.head)
-    for content in _page_contents([(pk, size) for pk, size, _ in pages]):
+    for content in page_contents([(pk, size) for pk, size, _ in pages]):
         digest.update(content)
     digest.update(frame.tail)
     if digest.size != frame.size:
@@ -247,7 +247,7 @@ def _digest(frame: crl.Frame, issuer: crl.Issuer, pages: Sequence[tuple[int, int
     return digest.digest()
 
 
-def _page_contents(pages: Sequence[tuple[int, int]]) -> Iterator[bytes]:
+def page_contents(pages: Sequence[tuple[int, int]]) -> Iterator[bytes]:
     """What stands on these pages, in this order, a few in memory at a time."""
     for start in range(0, len(pages), READ_AT_ONCE):
         wanted = pages[start : start + READ_AT_ONCE]

@@ -21,6 +21,7 @@ from tests.servers import _stop, binary, free_port, wait_until
 TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
 HTTP = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
+REPLACED = ("", "")  # what a test puts in the place of what in a recipe
 ACCEPTED = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # to the key of RFC 6455 section 1.3
 
 
@@ -90,7 +91,8 @@ def parts_of(name: str, folder: Path) -> dict[str, str]:
     """What a recipe says to paste, by the place that its comment line names."""
     recipe = next(each for each in recipes(str(folder)) if each.name == name)
     found: dict[str, str] = {}
-    for line in recipe.text.splitlines(keepends=True):
+    text = recipe.text.replace(*REPLACED) if REPLACED[0] else recipe.text
+    for line in text.splitlines(keepends=True):
         if line.startswith("# in "):
             place = line.removeprefix("# in ").strip()
             found[place] = ""

@@ -2,7 +2,7 @@
 
 import os
 import ssl
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,7 +12,7 @@ import pytest
 
 from core import clock
 from pki.bundle import BundleEntry
-from pki.readers import reader_files
+from pki.readers import reader_files, revocation_files
 from tests.pki.makers import Made, make_issuing, make_leaf, make_root, p256_key, private_pem
 from tests.proxies import servers
 from tests.proxies.client import Gateway, leaf_as_the_things_stack_reads_it, say
@@ -80,9 +80,12 @@ def folder(tmp_path: Path) -> Path:
 def publish(folder: Path, *trusted: Made) -> None:
     """As a directory store does: each file is renamed into place. The names are as hostile as a vendor's can be."""
     hostile = "-----BEGIN CERTIFICATE-----\r\nMII | # é\x00"
-    for name, content in reader_files(
-        [BundleEntry(each.der, hostile, hostile, clock.now()) for each in trusted]
-    ).items():
+    files = reader_files([BundleEntry(each.der, hostile, hostile, clock.now()) for each in trusted])
+    write(folder, files | revocation_files(files["authorities.pem"].decode(), [], []))
+
+
+def write(folder: Path, files: Mapping[str, bytes]) -> None:
+    for name, content in files.items():
         beside = folder / f".{name}.tmp"
         beside.write_bytes(content)
         os.replace(beside, folder / name)

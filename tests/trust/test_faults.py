@@ -77,7 +77,7 @@ def test_a_lost_answer_is_a_success_at_the_next_try(
 ) -> None:
     way.fault = lambda method, path: "lose" if method == "PUT" else None
     release = publish_release(operator, group)
-    for hour in range(14):  # one step further each time
+    for hour in range(17):  # one step further each time
         with clock.at(clock.now() + timedelta(hours=hour)):
             sweep()
     assert release.publications.get().state == Publication.State.PUBLISHED

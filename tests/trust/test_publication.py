@@ -13,6 +13,7 @@ from cas.models import Authority
 from core import clock
 from core.store import DirectoryStore, ObjectStore, StoreError
 from pki.bundle import read_strictly
+from pki.readers import REVOCATION_FILES
 from tests.pki.makers import Made, make_issuing
 from tests.stores import polling, read_as_network_server
 from trust.models import Group, Publication, Release, Store
@@ -106,7 +107,7 @@ def test_the_file_comes_first_then_the_index_then_the_copy(
     manifest = f"common/{release.manifest_sha256}.json"
     immutable = [f"common/{release.bundle_sha256}.pem", manifest, f"{manifest}.sig"]
     copies = ["common/common.pem", "common/release.json", "common/release.json.sig"]
-    copies += [f"common/{name}" for name in sorted(release.readers)]
+    copies += [f"common/{name}" for name in (*sorted(release.readers), *REVOCATION_FILES)]
     assert faulty.changes == [*immutable, "index.yml", *copies]
 
 

@@ -11,7 +11,7 @@ from trust.models import Publication, Release, Store
 from trust.services import layout
 from trust.services.conditions import ensure_probed
 from trust.services.opening import open_store
-from trust.services.publication import KEPT, holdings, let_go, remember, remove_copy
+from trust.services.publication import KEPT, holdings, let_go, remember, remove_copy, write_revoked
 from trust.services.releases import queue
 from trust.services.stores import settle
 from trust.services.troubles import note_beside, note_changed, note_failure, note_good
@@ -71,6 +71,7 @@ def _compare(store: Store, objects: ObjectStore, held: Sequence[Release]) -> Pub
 
 
 def foreign(store: Store, objects: ObjectStore, held: Sequence[Release]) -> list[layout.Difference]:
+    write_revoked(objects, store, held, still_ours=lambda: None)  # whatever somebody made of them
     """Files of others in our folders that no operator has let stay. Raises `StoreError`."""
     known = store.files.filter(Q(is_ours=True) | Q(may_stay=True)).values_list("name", flat=True)
     return layout.foreign_files(objects, held, known)

@@ -9,6 +9,7 @@ from core.store import NoPermission, ObjectStore, StoreError
 from pki.bundle import index_paths, read_as_go, read_groups, read_index, write_index
 from pki.errors import PkiError
 from trust.models import COMMON, Group, Release
+from trust.services import revoked
 
 INDEX = "index.yml"
 MAX_NAMED = 200  # files that an index may name; more are not read
@@ -124,7 +125,7 @@ def foreign_files(objects: ObjectStore, releases: Sequence[Release], known: Iter
     """What lies in our folders and is neither of `releases` nor `known`. Nobody reads it before an index names it."""
     expected = {*known, *(copy_name(release.group) for release in releases)}
     for release in releases:
-        expected |= {*immutable_files(release), *copies(release)}
+        expected |= {*immutable_files(release), *copies(release), *revoked.names(release.group)}
     return [
         Difference("foreign", name, f"{name} is not ours. No index of ours names it.")
         for release in releases

@@ -4,6 +4,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db import transaction
@@ -15,7 +16,7 @@ from core.store import ABSENT, ObjectStore, Overtaken, Stored, StoreError
 from pki.bundle import index_paths, read_index, read_strictly
 from pki.errors import PkiError
 from trust.models import Publication, Release, Store, StoreFile
-from trust.services import layout
+from trust.services import layout, revoked
 from trust.services.opening import open_store
 from trust.services.troubles import note_failure, note_foreign, note_success
 
@@ -114,6 +115,34 @@ def write(objects: ObjectStore, store: Store, releases: Sequence[Release], *, st
             _put(objects, name, content, still_ours)
         if not release.bundle:
             remove_copy(objects, store, release, still_ours=still_ours)
+    write_revoked(objects, store, releases, still_ours=still_ours)
+
+
+def write_revoked(
+    objects: ObjectStore, store: Store, releases: Sequence[Release], *, still_ours: Callable[[], None]
+) -> None:
+    """Bring what proxies read of revoked certificates to the newest lists."""
+    present = revoked.state()
+    for name, content in revoked.files(releases).items():
+        _put(objects, name, content, still_ours)
+    Store.objects.filter(pk=store.pk).update(lists_state=present)
+
+
+def follow_lists() -> None:
+    """Write the newest lists to the stores that have older ones. One store does not keep another waiting."""
+    present = revoked.state()
+    for store in Store.objects.ours().exclude(lists_state=present):
+        owner = Store.objects.claim(store.pk, seconds=settings.LEASE_SECONDS)
+        if owner is None:
+            continue
+        try:
+            write_revoked(open_store(store), store, holdings(store), still_ours=partial(_hold, store, owner))
+        except TakenOver:
+            log.warning("Another worker took over store %s", store.pk)
+        except StoreError as error:  # the check of the store tells people, where it lasts
+            log.warning("Store %s does not take lists of revoked certificates: %s", store.pk, error.message)
+        finally:
+            let_go(owner)
 
 
 def holdings(store: Store, *, arriving: Release | None = None) -> tuple[Release, ...]:
