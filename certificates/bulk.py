@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
+from uuid import UUID
 
 from certificates.models import Certificate, KeyHolder, Request
 from core import bulk
@@ -36,7 +37,7 @@ class RequestRow(NamedTuple):
     lifetime_days: int
     public_key: bytes
     key_type: str
-    csr: bytes
+    csr: bytes | None
     content_sha256: str
     state: str
     requested_by_id: int
@@ -48,6 +49,9 @@ class RequestRow(NamedTuple):
     not_after: datetime
     signing_id: int
     attempts: int
+    key_id: UUID | None = None
+    chunk_id: int | None = None
+    decided_by_id: int | None = None
 
 
 class CertificateRow(NamedTuple):
@@ -70,6 +74,8 @@ class CertificateRow(NamedTuple):
     revoked_at: datetime | None
     revocation_reason: str
     revoked_by_id: int | None
+    key_id: UUID | None = None
+    key_until: datetime | None = None
 
 
 class KeyHolderRow(NamedTuple):

@@ -9,10 +9,15 @@ from django.db.models.functions import Coalesce
 
 from accounts.models import User, Vendor
 from cas.models import Authority, Signing
+from certificates.batch_models import Batch, Chunk, Line
 from core import clock
 from core.leases import Leased, LeaseQuerySet
 from gateways.models import SOON, Gateway
 from keys.models import Key
+
+__all__ = [
+    "MAX_ATTEMPTS", "Batch", "Certificate", "Chunk", "IssuingPolicy", "KeyHolder", "Line", "Request", "Standing",
+]  # fmt: skip
 
 MAX_ATTEMPTS = 3  # after that, a request is set aside, and the others flow
 
@@ -55,6 +60,10 @@ class RequestQuerySet(LeaseQuerySet["Request"]):
         ended = self.filter(state__in=[Request.State.REFUSED, Request.State.FAILED, Request.State.MAY_EXIST])
         sealed = ended.filter(key__isnull=False, key__destroyed_at__isnull=True)
         return sealed.filter(Q(decided_at__lte=given_up) | ~Q(vendor_id=F("gateway__vendor_id")))
+
+    def single(self) -> Self:
+        """Those that are worked on one by one: not those that a chunk of a batch still has in hand."""
+        return self.exclude(chunk__state=Chunk.State.RESERVED)
 
     def due(self) -> Self:
         """Those that nobody holds and that need not wait any more, due longest first: since the last try, or since
@@ -112,6 +121,7 @@ class Request(Leased):
     not_after = models.DateTimeField(null=True, blank=True)
     signing = models.OneToOneField(Signing, null=True, blank=True, on_delete=models.PROTECT, related_name="request")
     failure = models.CharField(max_length=500, blank=True)  # why it failed, or what it waits for
+    chunk = models.ForeignKey(Chunk, null=True, blank=True, on_delete=models.PROTECT, related_name="requests")
 
     objects = RequestQuerySet.as_manager()
 

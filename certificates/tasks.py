@@ -8,9 +8,13 @@ from celery import shared_task
 from audit.services import beat
 from cas.services.operate import finish_interrupted
 from cas.services.signing import settle_stale
-from certificates.models import Request
+from certificates.models import Chunk, Request
 from certificates.services import destroy_due_keys
 from certificates.services import issue as issue_one
+from certificates.services.batch_checking import check_chunk
+from certificates.services.batch_issuing import issue_chunk
+from certificates.services.batches import work_left
+from core import clock
 from core.bell import ring
 from outbox.tasks import send_due
 
@@ -25,22 +29,47 @@ def issue(request_id: int) -> None:
     ring(send_due)
 
 
+@shared_task(name="certificates.tasks.work_on_chunk")
+def work_on_chunk(chunk_id: int) -> None:
+    """Check a chunk of a batch, or issue it: whatever it waits for."""
+    chunk = Chunk.objects.select_related("batch").filter(pk=chunk_id).first()
+    if chunk is None:
+        return
+    check_chunk(chunk_id) if chunk.state == Chunk.State.NEW else issue_chunk(chunk_id)
+    if chunk.state == Chunk.State.NEW:  # the last one that is checked may have started the batch
+        for pk in work_left(chunk.batch):
+            ring(work_on_chunk, pk)
+    ring(send_due)
+
+
 @shared_task(name="certificates.tasks.sweep")
 def sweep() -> None:
     """Find requests that nobody was told of, or whose worker died: those that are due longest come first, so that
     nothing that waits keeps others waiting. What this run does not reach is first in the next one."""
     end = time.monotonic() + SWEEP_BUDGET
-    for request_id in Request.objects.unfinished().due().values_list("pk", flat=True)[:MOST_AT_ONCE]:
+    for request_id in Request.objects.unfinished().single().due().values_list("pk", flat=True)[:MOST_AT_ONCE]:
         try:
             issue_one(request_id)
         except Exception:
             log.exception("Request %s could not be worked on", request_id)
         if time.monotonic() >= end:
             break
+    _sweep_chunks(end)
     settle_stale()
     finish_interrupted()
     ring(send_due)
     beat("sweep requests")
+
+
+def _sweep_chunks(end: float) -> None:
+    """Chunks of batches that nobody was told of, or whose worker died."""
+    for chunk_id in Chunk.objects.due(clock.now()).values_list("pk", flat=True)[:MOST_AT_ONCE]:
+        if time.monotonic() >= end:
+            return
+        try:
+            work_on_chunk(chunk_id)
+        except Exception:
+            log.exception("Chunk %s could not be worked on", chunk_id)
 
 
 @shared_task(name="certificates.tasks.destroy_keys")

@@ -1,10 +1,13 @@
 """Rows by the thousand: COPY on PostgreSQL, Django's own ways elsewhere. The apps' `bulk` modules call this."""
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, models
+from psycopg.types.json import Jsonb
 
 Row = tuple[Any, ...]
 CHANGES = "bulk_changes"  # a temporary table: each connection has its own
@@ -98,10 +101,23 @@ def _copy_and_join(model: type[models.Model], columns: Sequence[str], rows: Iter
 def _copy(model: type[models.Model], table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
     types = {field.attname: _type(field) for field in model._meta.concrete_fields}
     into = f"{table} ({', '.join(_names(model, columns))})"
+    documents = [place for place, name in enumerate(columns) if types[name] == "jsonb"]
     with connection.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN (FORMAT binary)") as copy:
         copy.set_types([types[name] for name in columns])
         for row in rows:
-            copy.write_row(row)
+            copy.write_row(_with_documents(row, documents) if documents else row)
+
+
+def _with_documents(row: Row, places: Sequence[int]) -> Row:
+    """The row with what goes into columns of JSON marked as such."""
+    values = list(row)
+    for place in places:
+        values[place] = Jsonb(values[place], dumps=_dumps)
+    return tuple(values)
+
+
+def _dumps(value: object) -> str:
+    return json.dumps(value, cls=DjangoJSONEncoder)
 
 
 def _table(model: type[models.Model]) -> str:

@@ -5,12 +5,13 @@ import os
 import ssl
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from core import clock
+from core import bulk, clock
 from core.errors import Refused
 from keys import kek
 from keys.kek import WrongKek
@@ -18,6 +19,11 @@ from keys.models import Canary, Key
 from pki import kit, private_keys, sealing
 from pki.errors import PkiError
 from pki.sealing import SealBroken, Sealed
+
+KEY_COLUMNS = (
+    "id", "purpose", "key_type", "public_key", "spki_sha256", "kek_id", "wrap_nonce", "wrapped_key", "nonce",
+    "ciphertext",
+)  # fmt: skip
 
 
 def create_key(key_type: str, *, purpose: str) -> Key:
@@ -39,6 +45,25 @@ def create_key(key_type: str, *, purpose: str) -> Key:
         nonce=sealed.nonce,
         ciphertext=sealed.ciphertext,
     )
+
+
+def create_keys(key_type: str, count: int, *, purpose: str) -> list[tuple[uuid.UUID, bytes]]:
+    """Make many key pairs in the caller's transaction; return the id and the SubjectPublicKeyInfo (DER) of each."""
+    check_kek()
+    wrapping = kek.read()
+    rows = [_new_row(key_type, purpose, wrapping) for _ in range(count)]
+    bulk.insert(Key, KEY_COLUMNS, rows)
+    return [(row[0], row[3]) for row in rows]
+
+
+def _new_row(key_type: str, purpose: str, wrapping: bytes) -> tuple[Any, ...]:
+    key_id = uuid.uuid4()
+    private_der = private_keys.generate(key_type)
+    public_der = private_keys.public_key_der(private_der)
+    sealed = sealing.seal(private_der, kek=wrapping, key_id=str(key_id))
+    spki_sha256 = hashlib.sha256(public_der).hexdigest()
+    seal = (sealed.kek_id, sealed.wrap_nonce, sealed.wrapped_key, sealed.nonce, sealed.ciphertext)
+    return (key_id, purpose, key_type, public_der, spki_sha256, *seal)
 
 
 def public_key(key_id: uuid.UUID) -> bytes:

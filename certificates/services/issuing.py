@@ -41,7 +41,7 @@ def issue(request_id: int) -> Certificate | None:
 
     Returns None where there is nothing to do, another works on it, or it has to wait. Runs outside of transactions.
     """
-    owner = Request.objects.unfinished().claim(request_id, seconds=settings.LEASE_SECONDS)
+    owner = Request.objects.unfinished().single().claim(request_id, seconds=settings.LEASE_SECONDS)
     return issue_held(request_id, owner) if owner else None
 
 
@@ -49,7 +49,7 @@ def issue_held(request_id: int, owner: str) -> Certificate | None:
     """The same for a request that `owner` has claimed: whoever claims it in the transaction that makes it is not
     overtaken by the schedule. Returns None also where the lease is another's by now."""
     related = ("gateway", "vendor", "authority__key", "requested_by", "decided_by", "signing")
-    held = Request.objects.unfinished().held_by(owner)
+    held = Request.objects.unfinished().single().held_by(owner)
     request = held.select_related(*related).filter(pk=request_id).first()
     if request is None:
         return None

@@ -138,7 +138,7 @@ def _ask(actor: User, gateway: Gateway, *, key: str, lifetime_days: int, source:
     refuse_disputed(gateway)
     _refuse_too_many(actor, gateway.vendor)
     authority = issuing_authority(gateway.vendor)
-    _refuse_lifetime(lifetime_days, authority)
+    refuse_lifetime(lifetime_days, authority)
     subject = _from_csr(source, gateway) if isinstance(source, bytes) else _from_vault(source)
     hold_key(gateway, subject.public_key, field="csr")
     request = Request(
@@ -240,7 +240,7 @@ def _refuse_too_many(actor: User, vendor: Vendor) -> None:
         )
 
 
-def _refuse_lifetime(days: int, authority: Authority) -> None:
+def refuse_lifetime(days: int, authority: Authority) -> None:
     if days not in LIFETIMES:
         choices = ", ".join(str(each) for each in LIFETIMES)
         raise Refused("lifetime-refused", f"Choose one of {choices} days.", field="lifetime_days")

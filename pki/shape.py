@@ -1,0 +1,102 @@
+"""Certificates that differ in few places: one is made and linted by the code that makes every certificate, and cut
+where they differ. Filling in is all that is left for each of the others (G5: one lint for each shape)."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from pki.der import BIT_STRING, SEQUENCE, DerReader
+from pki.errors import PkiError
+from pki.issuing import Template, prepare
+from pki.profiles import Profile
+from pki.signatures import read_public_key
+
+SERIAL_SIZE = 20
+GENERALIZED_FROM = datetime(2050, 1, 1, tzinfo=UTC)  # RFC 5280 section 4.1.2.5
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A DER TBSCertificate, and the name of the signature algorithm that it says (`pki.signatures`)."""
+
+    tbs: bytes
+    signature_algorithm: str
+
+
+class Shapes:
+    """The shapes of one issuer (DER certificate) and one profile, each made when the first certificate needs it."""
+
+    def __init__(self, issuer_der: bytes, profile: Profile) -> None:
+        self._issuer_der, self._profile = issuer_der, profile
+        self._shapes: dict[tuple[object, ...], _Shape] = {}
+
+    def fill(self, *, eui: str, serial: int, not_before: datetime, not_after: datetime, spki: bytes) -> Filled:
+        """Return what `pki.issuing.prepare` would return for the same values, without linting it again.
+
+        `spki` is a DER SubjectPublicKeyInfo that `require_der` let pass; `serial` is one of `new_serial`; instants are
+        aware UTC in whole seconds. Raises PkiError as `prepare` does, for the first certificate of a shape.
+        """
+        head, bits = _split(spki)
+        values = (serial.to_bytes(SERIAL_SIZE, "big"), _time(not_before), _time(not_after), eui.encode(), spki)
+        kind = (head, len(bits), *map(len, values[1:4]))
+        shape = self._shapes.get(kind)
+        if shape is None:
+            template = Template(
+                profile=self._profile,
+                common_name=eui,
+                public_key_der=spki,
+                serial=serial,
+                not_before=not_before,
+                not_after=not_after,
+                issuer_der=self._issuer_der,
+            )
+            shape = self._shapes[kind] = _cut(template, (*values, _key_identifier(bits)))
+        return shape.fill((*values, _key_identifier(bits)))
+
+
+def require_der(spki: bytes) -> None:
+    """Raise PkiError `key-encoding` for a public key that `prepare` would encode otherwise than it came."""
+    if read_public_key(spki).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) != spki:
+        raise PkiError("key-encoding", "The public key is not encoded as DER wants it. Make the request anew.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    parts: tuple[bytes, ...]
+    signature_algorithm: str
+
+    def fill(self, values: tuple[bytes, ...]) -> Filled:
+        filled = [self.parts[0]]
+        for value, part in zip(values, self.parts[1:], strict=True):
+            filled += (value, part)
+        return Filled(b"".join(filled), self.signature_algorithm)
+
+
+def _cut(template: Template, values: tuple[bytes, ...]) -> _Shape:
+    """Make and lint this one, and cut it at each value, in the order in which they stand."""
+    twin = prepare(template)
+    parts, rest = [], twin.tbs
+    for value in values:
+        part, found, rest = rest.partition(value)
+        if not found:
+            raise PkiError("shape-unknown", "A certificate of this kind cannot be made in a batch.")
+        parts.append(part)
+    return _Shape((*parts, rest), twin.signature_algorithm)
+
+
+def _split(spki: bytes) -> tuple[bytes, bytes]:
+    """What says the kind of key (the DER AlgorithmIdentifier), and the octets of the key."""
+    fields = DerReader(DerReader(spki).read_element(SEQUENCE).content)
+    algorithm = fields.read_element(SEQUENCE)
+    return algorithm.content, fields.read_element(BIT_STRING).content[1:]
+
+
+def _key_identifier(bits: bytes) -> bytes:
+    """RFC 5280 section 4.2.1.2, method 1."""
+    return hashlib.sha1(bits, usedforsecurity=False).digest()
+
+
+def _time(instant: datetime) -> bytes:
+    return f"{instant:%y%m%d%H%M%SZ}".encode() if instant < GENERALIZED_FROM else f"{instant:%Y%m%d%H%M%SZ}".encode()
