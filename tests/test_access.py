@@ -121,6 +121,7 @@ ENTRIES: dict[str, Entry] = {
     "trust:store_contents": Entry(STAFF, ("store.pk",), is_page=False),
     "trust:adopt_store": Entry(POST_ONLY, ("store.pk",)),
     "trust:replace_store": Entry(POST_ONLY, ("store.pk",)),
+    "trust:go_on": Entry(POST_ONLY, ("store.pk",)),
     "trust:check_store": Entry(POST_ONLY, ("store.pk",)),
     "trust:repair_store": Entry(POST_ONLY, ("store.pk",)),
     "trust:choose_repair": Entry(POST_ONLY, ("store.pk",)),

@@ -180,6 +180,7 @@ class Store(Leased):
     class State(models.TextChoices):
         UNREAD = "unread", "Not read yet"
         FOREIGN = "foreign", "Holds an index that we did not write"
+        NEWER = "newer", "Holds a newer release of ours than we know"
         OURS = "ours", "Ours"
 
     class Trouble(models.TextChoices):
@@ -221,8 +222,8 @@ class Store(Leased):
     creates_once = models.BooleanField(default=False)
     tag_form = models.CharField(max_length=10, choices=TagForm, blank=True, default=TagForm.NONE)
     probed_at = models.DateTimeField(null=True, blank=True)
-    created_at = models.DateTimeField(default=clock.now)
     lists_state = models.CharField(max_length=64, blank=True, default="")  # of the lists that were written last
+    created_at = models.DateTimeField(default=clock.now)
 
     objects = StoreQuerySet.as_manager()
 

@@ -25,6 +25,7 @@ urlpatterns: list[URLPattern] = [
     path("stores/<int:pk>/contents/", stores.contents, name="store_contents"),
     path("stores/<int:pk>/adopt/", stores.adopt, name="adopt_store"),
     path("stores/<int:pk>/replace/", stores.replace, name="replace_store"),
+    path("stores/<int:pk>/go-on/", stores.go_on, name="go_on"),
     path("stores/<int:pk>/groups/", stores.choose_groups, name="choose_groups"),
     path("stores/<int:pk>/check/", stores.check, name="check_store"),
     path("stores/<int:pk>/repair/", stores.repair, name="repair_store"),

@@ -38,6 +38,9 @@ def _store(pk: int, name: str, state: str, trouble: str, complaint: str) -> Todo
     if state == Store.State.FOREIGN:
         text = "Nothing is published to it until you adopt or replace what it holds."
         return Todo("warn", "database", f"Store {name} holds an index of somebody else", text, "Decide", url)
+    if state == Store.State.NEWER:
+        title = f"Store {name} holds a newer release than this database knows"
+        return Todo("bad", "database", title, f"{complaint} Nothing is published before you decide.", "Decide", url)
     if trouble == Store.Trouble.BESIDE:
         return Todo("idle", "database", f"Store {name} holds files of somebody else", complaint, "Look at them", url)
     if complaint:

@@ -10,11 +10,12 @@ from core.store import ObjectStore, StoreError
 from trust.models import Publication, Release, Store
 from trust.services import layout
 from trust.services.conditions import ensure_probed
+from trust.services.newer import newer_in
 from trust.services.opening import open_store
 from trust.services.publication import KEPT, holdings, let_go, remember, remove_copy, write_revoked
 from trust.services.releases import queue
 from trust.services.stores import settle
-from trust.services.troubles import note_beside, note_changed, note_failure, note_good
+from trust.services.troubles import note_beside, note_changed, note_failure, note_good, note_newer
 
 
 def check_store(store_id: int) -> Publication | None:
@@ -34,6 +35,9 @@ def check_store(store_id: int) -> Publication | None:
 
 def _check(store: Store) -> Publication | None:
     objects = open_store(store)
+    if newer := newer_in(objects, store.groups.all()):
+        note_newer(store, [each.difference for each in newer])
+        return None
     if store.state != Store.State.OURS:
         settle(store, layout.read_contents(objects))
         note_good(store)
@@ -67,11 +71,11 @@ def _compare(store: Store, objects: ObjectStore, held: Sequence[Release]) -> Pub
     else:
         note_good(store)
     _clear(store, objects, held)
+    write_revoked(objects, store, held, still_ours=lambda: None)  # whatever somebody made of them
     return None
 
 
 def foreign(store: Store, objects: ObjectStore, held: Sequence[Release]) -> list[layout.Difference]:
-    write_revoked(objects, store, held, still_ours=lambda: None)  # whatever somebody made of them
     """Files of others in our folders that no operator has let stay. Raises `StoreError`."""
     known = store.files.filter(Q(is_ours=True) | Q(may_stay=True)).values_list("name", flat=True)
     return layout.foreign_files(objects, held, known)

@@ -13,7 +13,7 @@ from trust.services import revoked
 
 INDEX = "index.yml"
 MAX_NAMED = 200  # files that an index may name; more are not read
-Kind = Literal["missing", "changed", "older", "forbidden", "foreign"]
+Kind = Literal["missing", "changed", "older", "forbidden", "foreign", "newer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +65,19 @@ def copies(release: Release) -> dict[str, bytes]:
     if release.bundle:
         files[copy_name(release.group)] = bytes(release.bundle)
     if release.manifest:
-        files[f"{folder}/release.json"] = release.manifest.encode()
-        files[f"{folder}/release.json.sig"] = bytes(release.signature or b"")
+        files[manifest_name(release.group)] = release.manifest.encode()
+        files[f"{manifest_name(release.group)}.sig"] = bytes(release.signature or b"")
     return files | {f"{folder}/{name}": text.encode() for name, text in sorted(release.readers.items())}
 
 
 def copy_name(group: Group) -> str:
     """The copy for proxies, which no index lists."""
     return f"{group.name}/{group.name}.pem"
+
+
+def manifest_name(group: Group) -> str:
+    """The manifest of the newest release; its signature stands beside it."""
+    return f"{group.name}/release.json"
 
 
 def index_of(releases: Iterable[Release]) -> bytes:

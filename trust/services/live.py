@@ -60,6 +60,8 @@ def called(token: str) -> Cluster | None:
     cluster = Cluster.objects.listed().filter(token_sha256=digest).exclude(token_sha256="").first()
     if cluster is None or not constant_time_compare(cluster.token_sha256, digest):
         return None
+    if cluster.store.state == Store.State.NEWER:
+        raise Refused("newer-release", "The store of this cluster holds a newer release than this database knows.")
     release = cluster.store.holds(common())
     if release is None:
         raise Refused("nothing-published", "The store of this cluster holds no release yet.")

@@ -17,8 +17,9 @@ from pki.bundle import index_paths, read_index, read_strictly
 from pki.errors import PkiError
 from trust.models import Publication, Release, Store, StoreFile
 from trust.services import layout, revoked
+from trust.services.newer import Newer, newer_in
 from trust.services.opening import open_store
-from trust.services.troubles import note_failure, note_foreign, note_success
+from trust.services.troubles import note_failure, note_foreign, note_newer, note_success
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,14 @@ KEPT = timedelta(hours=24)  # a reader that read an index may still fetch what i
 
 class TakenOver(Exception):
     """Another worker holds the store by now."""
+
+
+class NewerRelease(Exception):
+    """The store holds a newer release of ours than the database knows."""
+
+    def __init__(self, found: Sequence[Newer]) -> None:
+        super().__init__()
+        self.differences = [each.difference for each in found]
 
 
 class ForeignIndex(Exception):
@@ -74,6 +83,8 @@ def _publish_newest(store: Store, owner: str) -> None:
         write(open_store(store), store, releases, still_ours=lambda: _hold(store, owner))
     except ForeignIndex:
         note_foreign(store)
+    except NewerRelease as error:
+        note_newer(store, error.differences)
     except (StoreError, PkiError) as error:
         _try_later(publication, owner, error)
     else:
@@ -98,6 +109,8 @@ def write(objects: ObjectStore, store: Store, releases: Sequence[Release], *, st
     Any step may be repeated. `still_ours` prolongs the lease before each change that a reader sees, and raises where
     it is lost.
     """
+    if newer := newer_in(objects, store.groups.all()):
+        raise NewerRelease(newer)
     found = objects.read(layout.INDEX)
     old = found.content if found else None
     _refuse_foreign(store, old)
@@ -136,7 +149,10 @@ def follow_lists() -> None:
         if owner is None:
             continue
         try:
-            write_revoked(open_store(store), store, holdings(store), still_ours=partial(_hold, store, owner))
+            objects = open_store(store)
+            if newer_in(objects, store.groups.all()):  # the check tells people
+                continue
+            write_revoked(objects, store, holdings(store), still_ours=partial(_hold, store, owner))
         except TakenOver:
             log.warning("Another worker took over store %s", store.pk)
         except StoreError as error:  # the check of the store tells people, where it lasts

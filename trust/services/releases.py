@@ -24,6 +24,7 @@ from trust.models import Group, Publication, Release, Review, Store
 from trust.services.drafts import Draft, draft, draft_of_return, trusted_now
 from trust.services.groups import join, refuse_unless_operator, set_end, take_out
 from trust.services.impact import Trusted
+from trust.services.newer import refuse_unknown_newer
 
 KEY_TYPE = "P-256"
 
@@ -44,15 +45,17 @@ def publish_release(actor: User | Machine, group: Group, note: str = "", **said:
     Above 100 gateways that lose access the group's name must be `typed`; above the share that the deployment allows,
     and for an emptied group, a second operator decides. Ring `trust.tasks.publish` afterwards.
     """
+    refuse_unknown_newer(group)
     return _publish(actor, draft(group), note, said)
 
 
 def roll_back(actor: User, release: Release, note: str = "", **said: Unpack[Said]) -> Release:
     """Make the next release of what `release` held and has not ended since; the group is as it was then."""
+    refuse_unknown_newer(release.group)
     due = draft_of_return(release)
     with transaction.atomic():
         made = _publish(actor, due, note, said)
-        _restore_group(actor, due)
+        align_group(actor, release.group, due.trusted, reason=f"Rolled back to release {release.number}")
         return made
 
 
@@ -107,6 +110,18 @@ def bundle_of(trusted: Sequence[Trusted]) -> bytes:
         return write_annotated_bundle([_entry(each) for each in trusted]) if trusted else b""
     except PkiError as error:
         raise Refused(error.code, f"{error.message} Take that authority out of the group.") from error
+
+
+def align_group(actor: User, group: Group, trusted: Sequence[Trusted], *, reason: str) -> None:
+    """Let the group hold what is given, so that the next draft starts from it."""
+    wanted = {each.authority.pk: each for each in trusted}
+    for each in trusted_now(group):
+        if each.authority.pk not in wanted:
+            take_out(actor, group, each.authority, reason=reason, gateways=0)
+    for each in wanted.values():
+        membership = join(actor, group, each.authority, reason=reason, ends_at=each.ends_at)
+        if membership.ends_at != each.ends_at:
+            set_end(actor, group, each.authority, each.ends_at, reason)
 
 
 @lru_cache(maxsize=8)  # a fleet is checked against the same few releases
@@ -174,7 +189,7 @@ def _refuse_untyped(due: Draft, typed: str) -> None:
 def _create(actor: User | Machine, due: Draft, note: str, *, approval: Review | None, single_handed: bool) -> Release:
     bundle, key, now = bundle_of(due.trusted), _key_of(due.group), clock.now()
     release = Release(
-        readers=_reader_files(due.trusted),
+        readers=files_for_readers(due.trusted),
         group=due.group,
         number=due.number,
         bundle=bundle,
@@ -200,7 +215,7 @@ def _create(actor: User | Machine, due: Draft, note: str, *, approval: Review | 
     return release
 
 
-def _reader_files(trusted: Sequence[Trusted]) -> dict[str, str]:
+def files_for_readers(trusted: Sequence[Trusted]) -> dict[str, str]:
     """The files for proxies."""
     return {name: content.decode() for name, content in reader_files([_entry(each) for each in trusted]).items()}
 
@@ -241,18 +256,6 @@ def _key_of(group: Group) -> Key:
     if group.key is None:
         raise Refused("no-release-key", "The key that signs releases could not be made. Nothing was published.")
     return group.key
-
-
-def _restore_group(actor: User, due: Draft) -> None:
-    """Let the group hold what the draft says, so that the next draft starts from it."""
-    wanted = {each.authority.pk: each for each in due.trusted}
-    for each in trusted_now(due.group):
-        if each.authority.pk not in wanted:
-            take_out(actor, due.group, each.authority, reason=f"Rolled back to release {due.repeats}", gateways=0)
-    for each in wanted.values():
-        membership = join(actor, due.group, each.authority, reason="Rolled back", ends_at=each.ends_at)
-        if membership.ends_at != each.ends_at:
-            set_end(actor, due.group, each.authority, each.ends_at, "Rolled back")
 
 
 def _record(actor: User | Machine, release: Release, due: Draft) -> None:

@@ -21,10 +21,11 @@ from trust.services.conditions import ensure_probed
 from trust.services.drafts import draft, newest_release
 from trust.services.groups import common, join, refuse_unless_operator
 from trust.services.layout import Contents, read_contents
+from trust.services.newer import newer_in
 from trust.services.opening import open_store
 from trust.services.publication import let_stay, remember
 from trust.services.releases import publish_release, queue
-from trust.services.troubles import note_foreign
+from trust.services.troubles import note_foreign, note_newer
 
 FIRST = "main"
 
@@ -40,6 +41,7 @@ def connect_store(actor: User | Machine, store: Store, groups: Sequence[Group] =
     contents = read(store)
     store.state, store.checked_at = _state_of(contents), clock.now()
     _save(actor, store, groups)
+    _note_newer(store)
     if store.state == Store.State.OURS:
         ensure_probed(store, open_store(store))
     return store
@@ -84,6 +86,16 @@ def settle(store: Store, contents: Contents) -> None:
         store.state = state
         record(SYSTEM, "store.read", subject=store, state=state)
         _catch_up(store)
+
+
+def _note_newer(store: Store) -> None:
+    """The database was restored from a backup that is older than the store's connection."""
+    try:
+        newer = newer_in(open_store(store), store.groups.all())
+    except StoreError:  # the next check asks again
+        return
+    if newer:
+        note_newer(store, [each.difference for each in newer])
 
 
 def adopt_store(actor: User, store: Store, *, seen: str = "") -> Release:

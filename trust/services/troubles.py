@@ -82,6 +82,19 @@ def note_foreign(store: Store) -> None:
             _tell(f"store-foreign:{act.pk}", "store_foreign", store, at=clock.now())
 
 
+def note_newer(store: Store, differences: Sequence[Difference]) -> None:
+    """It holds a release of ours that the database does not know: nothing is written before an operator decides."""
+    with transaction.atomic():
+        undecided = Store.objects.filter(pk=store.pk).exclude(state=Store.State.NEWER)
+        is_new = bool(undecided.update(state=Store.State.NEWER))
+        store.state = Store.State.NEWER
+        good = {"trouble": Trouble.NONE, "failing_since": None, "alarmed_at": None}
+        _update(store, **good, **_found(differences))
+        if is_new:
+            act = record(SYSTEM, "store.found-newer", subject=store, complaint=store.complaint)
+            _tell(f"store-newer:{act.pk}", "store_newer", store, at=clock.now())
+
+
 def _found(differences: Sequence[Difference]) -> dict[str, Any]:
     words = [each.words for each in differences]
     more = [] if len(words) <= MAX_SHOWN else [f"And {len(words) - MAX_SHOWN} more."]

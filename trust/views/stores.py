@@ -18,7 +18,7 @@ from outbox.tasks import send_due
 from trust import tasks
 from trust.forms import ConnectForm, GroupsForm, RepairForm, TypedForm
 from trust.models import Group, Store
-from trust.services import checking, found, repairing, stores
+from trust.services import checking, found, going_on, repairing, stores
 from trust.services.drafts import newest_by_group
 from trust.services.publication import holdings
 from trust.views.releases import ring_for
@@ -92,6 +92,19 @@ def replace(request: SignedInRequest, pk: int) -> HttpResponse:
     ring(tasks.publish, publication.pk)
     messages.success(request, f"{store.name} gets release {publication.release.number} now.")
     return redirect("trust:release", publication.release_id)
+
+
+@require_POST
+@allowed("operate")
+def go_on(request: SignedInRequest, pk: int) -> HttpResponse:
+    """Learn the newer releases that the store holds, and publish after them."""
+    store = get_object_or_404(Store, pk=pk)
+    taken_back = going_on.go_on(request.user, store)
+    for release in taken_back:
+        ring_for(release)
+    numbers = " and ".join(str(each.number) for each in taken_back)
+    messages.success(request, f"Release {numbers} is known again, and its group is as it was. The next one follows it.")
+    return redirect("trust:store", pk)
 
 
 @require_POST
@@ -182,6 +195,7 @@ def _show(
         "records": Record.objects.about("store", store.pk)[:HISTORY],
         "form": form or TypedForm(auto_id="disconnect_%s"),
         "repair_form": RepairForm(initial={"repair": store.repair}),
+        "newer": [each for each in store.differences if each["kind"] == "newer"],
         "foreign": [each for each in store.differences if each["kind"] == "foreign"],
     }
     return page(request, "trust/store.html", context)
@@ -195,6 +209,8 @@ def _ring_for(store: Store) -> None:
 def _say_connected(request: SignedInRequest, store: Store) -> HttpResponse:
     if store.state == Store.State.FOREIGN:
         messages.warning(request, f"{store.name} holds an index that we did not write. Decide what becomes of it.")
+    elif store.state == Store.State.NEWER:
+        messages.warning(request, f"{store.name} holds a newer release than this database knows. Decide how to go on.")
     else:
         messages.success(request, f"{store.name} is connected. Every release goes there from now on.")
     return redirect("trust:store", store.pk)
