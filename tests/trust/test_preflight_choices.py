@@ -54,6 +54,21 @@ def test_what_is_live_refuses_what_came_later(
     assert "Refused" not in _asked(client, leaf=leaf, against="published")
 
 
+def test_a_past_release_names_the_newer_one_that_has_the_authority(
+    operator: User, group: Group, stored: Release, authority: Authority, leaf: str, client_of: ClientOf
+) -> None:
+    """Falls with: `_is_published` in trust.services.verdicts._not_live."""
+    add_to_group(operator, group, authority)
+    newer = publish_release(operator, group)
+    client, against = client_of(operator), f"release:{stored.pk}"
+    on_its_way = _asked(client, leaf=leaf, against=against)
+    assert "Release 1 does not hold its issuing CA; release 2 does, and is on its way to the stores." in on_its_way
+    publish(newer.publications.get().pk)
+    page = _asked(client, leaf=leaf, against=against)
+    assert "Release 1 does not hold its issuing CA; release 2 does, and is published." in page
+    assert "in no published release" not in page
+
+
 def test_a_vendor_is_not_offered_past_releases(
     vendor_user: User, operator: User, stored: Release, leaf: str, client_of: ClientOf
 ) -> None:

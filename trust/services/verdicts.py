@@ -192,7 +192,7 @@ def _not_live(subject: Subject, against: Against, verdict: Verdict, at: datetime
     if verdict.accepted:
         return _since_when(against.release, verdict.issuer_sha256)
     if verdict.rule in ("unknown_authority", "no_ca_pool"):
-        return _waits_for_release(subject, against.group, at)
+        return _is_published(subject, against, at) or _waits_for_release(subject, against.group, at)
     return None
 
 
@@ -205,6 +205,28 @@ def _beyond_published(subject: Subject, group: Group, at: datetime) -> Finding |
         "This is not published yet: what the network servers read today does not let this gateway in.",
         "Publish the release, then restart the network servers.",
     )
+
+
+def _is_published(subject: Subject, against: Against, at: datetime) -> Finding | None:
+    """Refused by a release that is not what network servers read by now."""
+    group, release = against.group, against.release
+    if group is None or release is None:
+        return None
+    for other in (published_release(group), newest_release(group)):
+        if other is None or other.pk == release.pk:
+            continue
+        if preflight(subject.leaf, eui=subject.eui, bundle=certificates_in(other), at=at).accepted:
+            return _said_of(release, other)
+    return None
+
+
+def _said_of(past: Release, other: Release) -> Finding:
+    message = f"Release {past.number} does not hold its issuing CA; release {other.number} does"
+    if other.publications.ever_done().exists() or not other.group.stores.exists():
+        advice = "Check it against what is published: network servers that start now read that."
+        return _warning("other_release", f"{message}, and is published.", advice)
+    advice = "Once it is there, restart the network servers."
+    return _warning("other_release", f"{message}, and is on its way to the stores.", advice)
 
 
 def _waits_for_release(subject: Subject, group: Group, at: datetime) -> Finding | None:
