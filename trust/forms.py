@@ -1,9 +1,11 @@
 """What people type about trust."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, time
 from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 
 from cas.models import Authority
 from core import clock
@@ -99,27 +101,42 @@ class RepairForm(StyledForm):
 
 
 class RolloverForm(StyledForm):
-    """The authority that goes, and the one that comes."""
+    """The authority that goes, and the one that comes: once the old one is chosen, only its vendor's are offered."""
 
-    old = forms.ModelChoiceField(Authority.objects.none(), label="Replace", empty_label=None)
+    old = forms.ModelChoiceField(Authority.objects.none(), label="Replace")
     new = forms.ModelChoiceField(
-        Authority.objects.none(), label="By", empty_label=None, help_text="Another authority of the same vendor."
+        Authority.objects.none(), label="By", help_text="Another authority of the same vendor."
     )
 
     def __init__(self, *args: Any, group: Group, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         known = Authority.objects.select_related("vendor").order_by("vendor__name", "name")
         trusted = known.filter(memberships__in=group.memberships.present())
-        for name, queryset in {"old": trusted, "new": known.exclude(state=Authority.State.REFUSED)}.items():
-            field = self.fields[name]
-            if isinstance(field, forms.ModelChoiceField):
-                field.queryset = queryset
-                field.label_from_instance = _whose  # type: ignore[assignment, method-assign]  # as Django documents it
+        coming = known.exclude(state=Authority.State.REFUSED).filter(not_after__gt=clock.now())
+        old = trusted.filter(pk=chosen).first() if (chosen := self._chosen()) else None
+        offered = coming.filter(vendor=old.vendor_id).exclude(pk=old.pk) if old else coming
+        self._offer("old", trusted, trusted)
+        self._offer("new", coming, offered)
+
+    def _chosen(self) -> int | None:
+        """The old authority, as it was sent or stands in the address."""
+        value = str((self.data if self.is_bound else self.initial).get("old", ""))
+        return int(value) if value.isdecimal() and len(value) < 19 else None
+
+    def _offer(self, name: str, accepted: QuerySet[Authority], offered: QuerySet[Authority]) -> None:
+        field = self.fields[name]
+        if isinstance(field, forms.ModelChoiceField):
+            field.queryset = accepted
+            field.widget.choices = [("", "Choose an authority"), *_by_vendor(offered)]
 
 
-def _whose(authority: Authority) -> str:
-    vendor = authority.vendor.name if authority.vendor else authority.get_origin_display()
-    return f"{vendor}: {authority.name}"
+def _by_vendor(authorities: Iterable[Authority]) -> list[tuple[str, list[tuple[int, str]]]]:
+    """The authorities of each vendor under its name."""
+    groups: dict[str, list[tuple[int, str]]] = {}
+    for each in authorities:
+        vendor = each.vendor.name if each.vendor else each.get_origin_display()
+        groups.setdefault(vendor, []).append((each.pk, each.name))
+    return list(groups.items())
 
 
 class ClusterForm(StyledForm):

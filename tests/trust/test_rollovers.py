@@ -101,3 +101,40 @@ def test_the_page_begins_and_stops_it(
     assert "Approve the new authority" in page
     client.post(f"/trust/rollovers/{Rollover.objects.get().pk}/stop/")
     assert "No vendor is changing over" in client.get("/trust/rollovers/").content.decode()
+
+
+def test_it_starts_on_no_authority_and_groups_them_by_vendor(
+    operator: User, trusted: Authority, successor: Authority, other_authority: Authority, client_of: ClientOf
+) -> None:
+    page = client_of(operator).get("/trust/rollovers/").content.decode()
+    assert page.count("Choose an authority") == 2
+    assert f'<optgroup label="{trusted.vendor}">' in page
+    assert f'<optgroup label="{other_authority.vendor}">' in page
+    assert " selected" not in page.replace('<option value="" selected', "")
+
+
+def test_the_chosen_one_narrows_its_successors_to_its_vendor(
+    operator: User, trusted: Authority, successor: Authority, other_authority: Authority, client_of: ClientOf
+) -> None:
+    """Falls with: `offered` in trust.forms.RolloverForm."""
+    client = client_of(operator)
+    part = client.get(f"/trust/rollovers/?old={trusted.pk}", headers={"HX-Request": "true"}).content.decode()
+    assert successor.name in part
+    assert other_authority.name not in part
+    assert f'value="{trusted.pk}"' not in part
+    assert "<html" not in part
+
+
+@pytest.mark.parametrize("old", ["", "x", "0", "9" * 30])
+def test_what_is_no_authority_narrows_nothing(
+    operator: User, successor: Authority, client_of: ClientOf, old: str
+) -> None:
+    assert successor.name in client_of(operator).get(f"/trust/rollovers/?old={old}").content.decode()
+
+
+def test_the_page_refuses_the_authority_of_another_vendor(
+    operator: User, trusted: Authority, other_authority: Authority, client_of: ClientOf
+) -> None:
+    answer = client_of(operator).post("/trust/rollovers/start/", {"old": trusted.pk, "new": other_authority.pk})
+    assert "Choose another authority of the same vendor." in answer.content.decode()
+    assert not Rollover.objects.exists()

@@ -19,7 +19,7 @@ LISTED = 50
 @require_GET
 @allowed("read_all")
 def list_rollovers(request: SignedInRequest) -> HttpResponse:
-    return _show(request, RolloverForm(group=common()))
+    return _show(request, RolloverForm(group=common(), initial={"old": request.GET.get("old", "")}))
 
 
 @require_POST
@@ -47,4 +47,5 @@ def stop(request: SignedInRequest, pk: int) -> HttpResponse:
 def _show(request: SignedInRequest, form: RolloverForm) -> HttpResponse:
     rows = rollovers.standings(list(Rollover.objects.open().listed()[:LISTED]))
     steps = rollovers.Step.__members__  # the class itself is something that a template calls
-    return page(request, "trust/rollovers.html", {"rows": rows, "form": form, "Step": steps})
+    context = {"rows": rows, "form": form, "Step": steps}
+    return page(request, "trust/rollovers.html", context, fragment="trust/_successor.html")
