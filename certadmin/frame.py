@@ -23,15 +23,17 @@ class Entry:
     roles: str = "operator vendor auditor"
     counter: str = ""
     section: str = ""
+    also: tuple[str, ...] = ()  # paths of other pages below it
 
 
+TRUST = ("/trust/rollovers/", "/trust/proxies/", "/trust/groups/", "/trust/draft/")
 MAIN = (
     Entry("overview", "Overview", "home"),
     Entry("gateways:list", "Gateways", "router"),
     Entry("accounts:vendors", "Vendors", "building-factory", "operator auditor"),
     Entry("cas:list", "Authorities", "certificate", counter="authorities"),
-    Entry("trust:releases", "Trust releases", "versions", "operator auditor"),
-    Entry("trust:stores", "Stores", "database", "operator auditor"),
+    Entry("trust:releases", "Trust releases", "versions", "operator auditor", also=TRUST),
+    Entry("trust:stores", "Stores", "database", "operator auditor", also=("/trust/clusters/", "/trust/probes/")),
     Entry("certificates:list", "Certificates", "file-certificate"),
     Entry("certificates:requests", "Requests", "inbox", counter="requests"),
     Entry("trust:preflight", "Preflight", "plane-departure"),
@@ -79,5 +81,5 @@ def _known(entry: Entry) -> bool:
 
 def _link(entry: Entry, counters: dict[str, int], request: HttpRequest) -> dict[str, Any]:
     url = reverse(entry.name)
-    here = request.path == url or (url != "/" and request.path.startswith(url))
+    here = request.path == url or (url != "/" and request.path.startswith((url, *entry.also)))
     return {"entry": entry, "url": url, "here": here, "count": counters.get(entry.counter, 0)}

@@ -2,20 +2,23 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.test import Client
 
-from accounts.models import User
+from accounts.models import User, Vendor
 from cas.models import Authority
+from core import clock
 from core.store import DirectoryStore
+from gateways.models import Gateway
 from tests.pki.makers import Made
 from tests.stores import read_as_network_server
 from trust.models import Group, Publication, Release, Store
 from trust.services import stores
 from trust.services.drafts import draft
-from trust.services.groups import add_to_group
+from trust.services.groups import add_to_group, remove_from_group
 from trust.services.releases import publish_release
 from trust.tasks import publish
 
@@ -118,6 +121,62 @@ def test_publishing_makes_a_release_and_goes_to_its_page(
     made = Release.objects.get()
     assert answer["Location"] == f"/trust/releases/{made.pk}/"
     assert (made.note, made.released_by) == ("Kestrel in", operator)
+
+
+def test_nobody_is_linked_where_nobody_is(
+    directory: Store, operator: User, group: Group, trusted: Authority, vendor: Vendor, client_of: ClientOf
+) -> None:
+    """Falls with: `if count` in trust.views.releases._links."""
+    client = client_of(operator)
+    works = {"current_authority": trusted, "current_not_after": clock.now() + timedelta(days=90)}
+    Gateway.objects.create(eui="58A0CBFFFE801101", vendor=vendor, **works)
+    page = client.get("/trust/releases/").content.decode()
+    assert "Who gains" in page
+    assert "Who loses" not in page
+    assert "Who is unknown" not in page
+    Gateway.objects.create(eui="58A0CBFFFE801102", vendor=vendor)
+    assert "Who is unknown" in client.get("/trust/releases/").content.decode()
+
+
+def test_a_release_says_what_it_cost_then_and_not_who_works_by_what_it_removed_now(
+    operator: User,
+    group: Group,
+    release: Release,
+    trusted: Authority,
+    other_authority: Authority,
+    vendor: Vendor,
+    client_of: ClientOf,
+) -> None:
+    works = {"current_authority": trusted, "current_not_after": clock.now() + timedelta(days=90)}
+    gateway = Gateway.objects.create(eui="58A0CBFFFE801101", vendor=vendor, **works)
+    add_to_group(operator, group, other_authority)
+    remove_from_group(operator, group, trusted)
+    made = publish_release(operator, group, reason="Alone tonight", password="lantern-harbour-42")
+    Gateway.objects.filter(pk=gateway.pk).update(current_authority=None)
+    page = client_of(operator).get(f"/trust/releases/{made.pk}/").content.decode()
+    assert "As counted then, 1 gateway lost access and 0 gained it." in page
+    assert page.count("0 gateways now") == 1  # of the one that came
+
+
+@pytest.mark.parametrize(
+    ("path", "entry"),
+    [
+        ("/trust/rollovers/", "Trust releases"),
+        ("/trust/proxies/", "Trust releases"),
+        ("/trust/groups/new/", "Trust releases"),
+        ("/trust/draft/common/unknown/", "Trust releases"),
+        ("/trust/clusters/", "Stores"),
+        ("/trust/stores/connect/", "Stores"),
+        ("/trust/preflight/", "Preflight"),
+    ],
+)
+def test_the_navigation_marks_where_one_is(
+    path: str, entry: str, group: Group, operator: User, client_of: ClientOf
+) -> None:
+    """Falls with: `also` in certadmin.frame."""
+    page = client_of(operator).get(path).content.decode()
+    navigation = page[: page.index("</nav>")]
+    assert re.findall(r'aria-current="page">.*?</svg>([^<]+)', navigation, re.DOTALL) == [entry]
 
 
 def test_a_double_click_publishes_once(

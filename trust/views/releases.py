@@ -148,6 +148,7 @@ def detail(request: SignedInRequest, pk: int) -> HttpResponse:
         "reviews": release.reviews.select_related("by"),
         "clusters": Cluster.objects.listed().filter(store__groups=release.group),
         "records": Record.objects.about("release", release.pk)[:HISTORY],
+        **_counted_then(release),
         **_way(release),
     }
     return page(request, "trust/release.html", context)
@@ -188,6 +189,12 @@ def bundle(request: SignedInRequest, pk: int) -> HttpResponse:
     name = f"{release.group.name}-{release.number}.pem"
     disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
     return HttpResponse(bytes(release.bundle), content_type="application/x-pem-file", headers=disposition)
+
+
+def _counted_then(release: Release) -> dict[str, object]:
+    """How many gateways the release took off and let in, as the record of its publication keeps it."""
+    act = Record.objects.about("release", release.pk).filter(action="release.published").first()
+    return {name: act.details.get(name, 0) if act else 0 for name in ("lost", "gained")}
 
 
 def ring_for(release: Release) -> None:
@@ -238,12 +245,23 @@ def _draft_context(request: SignedInRequest, due: Draft) -> dict[str, object]:
     return {
         "draft": due,
         "table": by_vendor(due.impact),
+        "links": _links(due),
         "before_count": len(due.difference.kept) + len(due.difference.removed),
         "stores": list(due.group.stores.all()),
         "others": others.exclude(pk=request.user.pk),
         "needs_other": due.needs_second and not due.approvals and request.user.pk in hands,
         "is_alone": User.objects.active_operators().count() == 1,
     }
+
+
+def _links(due: Draft) -> list[tuple[str, str]]:
+    """Lists of gateways that have somebody in them."""
+    counts = (
+        ("gained", "Who gains", due.impact.gained.gateways),
+        ("lost", "Who loses", due.impact.lost.gateways),
+        ("unknown", "Who is unknown", due.impact.unknown_gateways),
+    )
+    return [(kind, words) for kind, words, count in counts if count]
 
 
 def _affected(name: str, kind: str) -> tuple[Draft, QuerySet[Gateway]]:
