@@ -70,7 +70,7 @@ def sign_many(reservations: Sequence[Reservation]) -> list[bytes]:
 
 def keep_many(signed: Sequence[Signed]) -> None:
     """Write the certificates into their reservations, in the caller's transaction."""
-    still_open = Signing.objects.open_to_sign().filter(pk__in=[each.id for each in signed])
+    still_open = Signing.objects.open_to_sign().filter(pk__in=bulk.among(each.id for each in signed))
     if len(still_open.select_for_update().values_list("pk")) != len(signed):
         raise Refused("signed-meanwhile", "Some of these serial numbers were revoked or signed meanwhile.")
     bulk.update(Signing, Signed._fields, signed)
@@ -80,7 +80,7 @@ def _refuse_unrecorded(reservations: Sequence[Reservation]) -> None:
     """Look at the rows as others see them; inside a caller's transaction this raises, because nothing would be
     committed before the keys are used."""
     with transaction.atomic(durable=True):
-        rows = Signing.objects.open_to_sign().filter(pk__in=[each.id for each in reservations])
+        rows = Signing.objects.open_to_sign().filter(pk__in=bulk.among(each.id for each in reservations))
         recorded = dict(rows.values_list("pk", "tbs_sha256"))
     if any(recorded.get(each.id) != hashlib.sha256(each.tbs).hexdigest() for each in reservations):
         message = "What is to be signed is not what was recorded, or it was revoked meanwhile. Nothing was signed."

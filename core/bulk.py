@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, models
+from django.db.models.expressions import RawSQL
 from psycopg.types.json import Jsonb
 
 Row = tuple[Any, ...]
@@ -20,6 +21,15 @@ def take_ids(model: type[models.Model], count: int) -> Sequence[int]:
         return _from_the_sequence(model, count)
     last = model._default_manager.order_by("-pk").values_list("pk", flat=True).first() or 0
     return range(last + 1, last + 1 + count)
+
+
+def among(values: Iterable[Any]) -> Any:
+    """What `…__in` takes for many values: one array, where the database has them, and not a parameter for each."""
+    listed = list(values)
+    if connection.vendor != "postgresql" or not listed:
+        return listed
+    kind = "text" if isinstance(listed[0], str) else "bigint"
+    return RawSQL(f"SELECT unnest(%s::{kind}[])", [listed])  # noqa: S611  one of two kinds
 
 
 def insert(model: type[models.Model], columns: Sequence[str], rows: Iterable[Row]) -> None:

@@ -164,7 +164,9 @@ def _plan(chunk: Chunk, seen: Sequence[Seen], keys: Sequence[Any]) -> list[Wante
 
 def _hold_keys(wanted: Sequence[Wanted]) -> None:
     """Each key is this gateway's from now on; who wanted it in vain before has it no more."""
-    known = dict(KeyHolder.objects.filter(pk__in=[each.spki_sha256 for each in wanted]).values_list("pk", "gateway"))
+    known = dict(
+        KeyHolder.objects.filter(pk__in=bulk.among(each.spki_sha256 for each in wanted)).values_list("pk", "gateway")
+    )
     new = [KeyHolderRow(each.spki_sha256, each.gateway_id) for each in wanted if each.spki_sha256 not in known]
     rows.insert_key_holders(new)
     for each in wanted:
@@ -257,7 +259,7 @@ def _finish(chunk: Chunk, owner: str, wanted: Sequence[Wanted], ders: Sequence[b
         )
         certificates = _certificate_rows(chunk.batch, wanted, ders, now)
         rows.insert_certificates(certificates)
-        ids = [each.request_id for each in wanted]
+        ids = bulk.among(each.request_id for each in wanted)
         Request.objects.filter(pk__in=ids).update(state=Request.State.ISSUED, failure="")
         _refresh_current(chunk.batch, wanted, now)
         _tell(chunk.batch, wanted, certificates)
@@ -298,7 +300,7 @@ def _refresh_current(batch: Batch, wanted: Sequence[Wanted], now: datetime) -> N
     """As `certificates.services.current` for one: the new certificate counts where none in force lasts longer."""
     for end in {each.reservation.not_after for each in wanted}:
         accepted_until = min(end, batch.authority.not_after)
-        mine = [each.gateway_id for each in wanted if each.reservation.not_after == end]
+        mine = bulk.among(each.gateway_id for each in wanted if each.reservation.not_after == end)
         shorter = Q(current_not_after__isnull=True) | Q(current_not_after__lte=accepted_until)
         owned = Gateway.objects.filter(pk__in=mine, vendor=batch.vendor_id).filter(shorter)
         owned.update(current_authority=batch.authority_id, current_not_after=accepted_until)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import F, Min, Window
 
 from accounts.models import User, Vendor
 from accounts.services.four_eyes import decide
@@ -230,8 +230,8 @@ def _refuse_twins(batch: Batch) -> None:
     }
     for field, (code, words) in twins.items():
         lines = Line.objects.filter(chunk__batch=batch).accepted().exclude(**_empty(field))
-        earlier = lines.filter(**{field: OuterRef(field)}, number__lt=OuterRef("number"))
-        later = list(lines.filter(Exists(earlier)).values_list("pk", "chunk"))
+        first = Window(Min("number"), partition_by=[F(field)])
+        later = list(lines.annotate(first=first).filter(number__gt=F("first")).values_list("pk", "chunk"))
         Line.objects.filter(pk__in=[pk for pk, _ in later]).update(code=code, words=words)
         for chunk, count in Counter(chunk for _, chunk in later).items():
             Chunk.objects.filter(pk=chunk).update(refused=F("refused") + count)
