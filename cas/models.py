@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
 from accounts.models import User, Vendor
-from cas.revocation_models import ListPage, RevocationList, StatusService
+from cas.revocation_models import ListPage, OcspAnswer, OcspSigner, RevocationList, StatusService
 from core import clock
 from core.logs import one_line
 from keys.models import Key
@@ -15,7 +15,8 @@ from pki.facts import CertificateFacts
 from pki.profiles import ISSUING, ROOT
 
 __all__ = [
-    "Authority", "ListPage", "Proof", "ProofCode", "RevocationList", "Signing", "StatusService", "TestLeaf", "Waiver",
+    "Authority", "ListPage", "OcspAnswer", "OcspSigner", "Proof", "ProofCode", "RevocationList", "Signing",
+    "StatusService", "TestLeaf", "Waiver",
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""How others learn what our authorities revoked: lists (CRL), and who signs for OCSP."""
+"""How others learn what our authorities revoked: lists (CRL), and answers (OCSP)."""
 
 from datetime import datetime, timedelta
 from typing import Self
@@ -122,3 +122,69 @@ class RevocationList(models.Model):
     @property
     def time_left(self) -> timedelta:
         return self.next_update - clock.now()
+
+
+class OcspSignerQuerySet(models.QuerySet["OcspSigner"]):
+    def finished(self) -> Self:
+        return self.filter(der__isnull=False)
+
+    def unfinished(self) -> Self:
+        """Whoever began them may not have lived to finish."""
+        return self.filter(der__isnull=True)
+
+    def usable_at(self, instant: datetime) -> Self:
+        """The one that lasts longest comes first."""
+        return self.finished().filter(not_after__gt=instant).order_by("-not_after")
+
+    def over_at(self, instant: datetime) -> Self:
+        """Those whose keys nobody needs any more."""
+        return self.filter(not_after__lte=instant, key__destroyed_at__isnull=True)
+
+
+class OcspSigner(models.Model):
+    """Who signs the answers about an authority's certificates, for two weeks: a key, and the certificate for it."""
+
+    authority = models.ForeignKey("cas.Authority", on_delete=models.PROTECT, related_name="ocsp_signers")
+    key = models.OneToOneField(Key, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=64, unique=True)  # the common name
+    der = models.BinaryField(null=True)
+    not_before = models.DateTimeField(null=True, blank=True)
+    not_after = models.DateTimeField(null=True, blank=True)
+    responses = models.PositiveBigIntegerField(default=0)  # signed; counted in the transaction that uses the key
+    made_at = models.DateTimeField(default=clock.now)
+
+    objects = OcspSignerQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["authority", "not_after"])]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def half_life(self) -> datetime | None:
+        """When its successor is due."""
+        if self.not_before is None or self.not_after is None:
+            return None
+        return self.not_before + (self.not_after - self.not_before) / 2
+
+
+class OcspAnswerQuerySet(models.QuerySet["OcspAnswer"]):
+    def over_at(self, instant: datetime) -> Self:
+        return self.filter(next_update__lte=instant)
+
+
+class OcspAnswer(models.Model):
+    """A signed answer for one certificate, without a nonce: given out until half of its life, or a revocation."""
+
+    cert_id_sha256 = models.BinaryField(primary_key=True, max_length=32)  # of the CertID as it was asked for
+    signing = models.ForeignKey("cas.Signing", on_delete=models.CASCADE, related_name="+")
+    is_revoked = models.BooleanField()  # what it says
+    der = models.BinaryField()
+    produced_at = models.DateTimeField()
+    next_update = models.DateTimeField(db_index=True)
+
+    objects = OcspAnswerQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"answer about {self.signing}"

@@ -7,7 +7,7 @@ from celery import shared_task
 
 from audit.services import beat
 from cas.models import Authority
-from cas.services import revocation_lists
+from cas.services import ocsp, ocsp_signers, revocation_lists
 from core import clock
 
 log = logging.getLogger(__name__)
@@ -21,10 +21,14 @@ def renew_list(authority_id: int) -> None:
 
 @shared_task(name="cas.tasks.sweep_lists")
 def sweep_lists() -> None:
-    """Find lists that are due, and revocations that nobody was told of. One authority does not keep another waiting."""
+    """Find lists and signers that are due, and revocations that nobody was told of. One authority does not keep
+    another waiting."""
     for authority_id in Authority.objects.operated().valid_at(clock.now()).values_list("pk", flat=True):
         _try(revocation_lists.renew_list, authority_id)
+        _try(ocsp_signers.renew_signer, authority_id)
     revocation_lists.forget_retired_pages()
+    ocsp_signers.destroy_keys_of_former_signers()
+    ocsp.forget_old_answers()
     beat("sweep lists of revoked certificates")
 
 

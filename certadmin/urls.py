@@ -17,6 +17,8 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("authorities/", include("cas.urls")),
     path("crl/<slug:sha256>.crl", revocation.revocation_list, name="crl"),
+    path("ocsp/", revocation.ocsp, name="ocsp"),
+    path("ocsp/<path:encoded>", revocation.ocsp, name="ocsp_get"),
     path("gateways/", include("gateways.urls")),
     path("", include("certificates.urls")),
     path("trust/", include("trust.urls")),

@@ -19,6 +19,7 @@ EUI_NAME = re.compile(r"[0-9A-F]{16}", re.ASCII)
 EXTENDED_KEY_USAGES = {
     "clientAuth": ExtendedKeyUsageOID.CLIENT_AUTH,
     "serverAuth": ExtendedKeyUsageOID.SERVER_AUTH,
+    "OCSPSigning": ExtendedKeyUsageOID.OCSP_SIGNING,
 }
 
 ExtensionValue = TypeVar("ExtensionValue", bound=x509.ExtensionType)
@@ -93,7 +94,7 @@ def _refuse_names(template: Template) -> None:
         )
     if not template.common_name:
         raise PkiError("name-refused", "A certificate needs a common name.")
-    if template.profile.is_ca:
+    if template.profile.is_ca or template.profile.signs_ocsp:
         return
     if template.organisation or not EUI_NAME.fullmatch(template.common_name):
         raise PkiError("common-name-refused", "A gateway is named by its EUI alone: 16 digits 0-9, A-F in upper case.")
@@ -138,7 +139,9 @@ def _refuse_path_length(allowed: int | None, template: Template) -> None:
 
 def _refuse_usages(issuer: x509.Certificate, template: Template) -> None:
     """TTS asks for clientAuth along the whole path, the CA included; no extension at all restricts
-    nothing."""
+    nothing. Who signs for OCSP is named by the CA itself (RFC 6960 section 4.2.2.2), whatever else it may issue for."""
+    if template.profile.signs_ocsp:
+        return
     allowed = _extension(issuer, x509.ExtendedKeyUsage)
     if allowed is None or ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in allowed:
         return

@@ -196,6 +196,8 @@ def _extensions(template: Template, subject_key: PublicKey, issuer: _Issuer) -> 
     if profile.extended_key_usage:
         usages = [EXTENDED_KEY_USAGES[usage] for usage in sorted(profile.extended_key_usage)]
         extensions.append((x509.ExtendedKeyUsage(usages), False))
+    if profile.signs_ocsp:
+        extensions.append((x509.OCSPNoCheck(), False))
     authority = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer.key_identifier)
     return [*extensions, (x509.SubjectKeyIdentifier.from_public_key(subject_key), False), (authority, False)]
 

@@ -31,6 +31,11 @@ class Profile:
     key_types: frozenset[str]
     lifetimes: tuple[timedelta, ...]
 
+    @property
+    def signs_ocsp(self) -> bool:
+        """For its issuer, and nothing else."""
+        return "OCSPSigning" in self.extended_key_usage
+
 
 _KEY_TYPES = frozenset({"P-256", "P-384", "RSA 2048", "RSA 3072", "RSA 4096"})
 
@@ -76,7 +81,22 @@ ISSUING = Profile(
     lifetimes=(5 * ONE_YEAR, 10 * ONE_YEAR, 15 * ONE_YEAR),
 )
 
-_PROFILES = {(profile.name, profile.version): profile for profile in (GATEWAY_CLIENT, ROOT, ISSUING)}
+# Signs OCSP responses for the authority that issued it (RFC 6960 section 4.2.2.2). It carries id-pkix-ocsp-nocheck
+# (section 4.2.2.2.1): nobody asks whether it is revoked itself, so it lives for two weeks only.
+OCSP_SIGNER = Profile(
+    name="ocsp-signer",
+    version=1,
+    is_ca=False,
+    is_self_signed=False,
+    path_length=None,
+    key_usage=frozenset({"digitalSignature"}),
+    extended_key_usage=frozenset({"OCSPSigning"}),
+    key_types=frozenset({"P-256"}),
+    lifetimes=(timedelta(days=14),),
+)
+
+_ALL = (GATEWAY_CLIENT, ROOT, ISSUING, OCSP_SIGNER)
+_PROFILES = {(profile.name, profile.version): profile for profile in _ALL}
 
 
 def get_profile(name: str, version: int) -> Profile:

@@ -82,6 +82,8 @@ ENTRIES: dict[str, Entry] = {
     "cas:evidence": Entry(OWN, ("authority.pk", "test_leaf.sha256"), is_page=False),
     "cas:revoke_signing": Entry(POST_ONLY, ("certificate.pk",)),
     "crl": Entry(NOBODY, (f"'{'0' * 64}'",), is_page=False),
+    "ocsp": Entry(OPEN, is_page=False),
+    "ocsp_get": Entry(OPEN, ("'MAA='",), is_page=False),
     "gateways:list": Entry(ALL),
     "gateways:export": Entry(ALL, is_page=False),
     "gateways:register": Entry(HANDS),

@@ -6,20 +6,19 @@ digest, and the use of the key is counted in the transaction that keeps the sign
 authority does any of it; a list that somebody left unsigned is signed before anything else happens.
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
-from cas.models import Authority, ListPage, RevocationList, Signing, StatusService
+from cas.models import Authority, ListPage, RevocationList, Signing
+from cas.services.status_services import Held, TakenOver, holding
 from core import clock
 from core.errors import Refused
 from keys import services as vault
-from pki import asn1, crl
+from pki import crl
 from pki.certificate_template import BACKDATING
 from pki.signatures import algorithm_named, is_signed_by_digest, read_public_key
 
@@ -29,45 +28,16 @@ READ_AT_ONCE = 4  # pages
 RETIRED_FOR = timedelta(days=1)  # as long as somebody may still be reading a list of before
 
 
-class TakenOver(Exception):
-    """Another worker makes lists of this authority by now."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """An authority whose lists are ours to make."""
-
-    authority: Authority
-    owner: str
-
-
 def renew_list(authority_id: int) -> RevocationList | None:
     """Make the authority's next list where one is due; return it, or None. Runs outside of transactions.
 
     May run twice, late, or on two machines at once.
     """
-    authority = Authority.objects.operated().valid_at(clock.now()).filter(pk=authority_id).first()
-    if authority is None:
-        return None
-    service = status_service(authority)
-    owner = StatusService.objects.claim(service.pk, seconds=settings.LEASE_SECONDS)
-    if owner is None:
-        return None
-    try:
-        return _renew(_Held(authority, owner))
-    except TakenOver:
-        return None
-    finally:
-        StatusService.objects.held_by(owner).update(lease_owner="", lease_until=None)
-
-
-def status_service(authority: Authority) -> StatusService:
-    """The row of an operated authority, made where there is none."""
-    der = bytes(authority.der)
-    name, key = asn1.subject_of(der), asn1.key_bits(asn1.public_key_of(der))
-    sha1 = hashlib.sha1(name, usedforsecurity=False).hexdigest() + hashlib.sha1(key, usedforsecurity=False).hexdigest()
-    sha256 = hashlib.sha256(name).hexdigest() + hashlib.sha256(key).hexdigest()
-    return StatusService.objects.get_or_create(authority=authority, defaults={"sha1_id": sha1, "sha256_id": sha256})[0]
+    with holding(authority_id) as held:
+        try:
+            return _renew(held) if held else None
+        except TakenOver:
+            return None
 
 
 def newest_list(authority: Authority) -> RevocationList | None:
@@ -94,7 +64,7 @@ def forget_retired_pages() -> None:
     ListPage.objects.retired_before(clock.now() - RETIRED_FOR).delete()
 
 
-def _renew(held: _Held) -> RevocationList | None:
+def _renew(held: Held) -> RevocationList | None:
     lists = RevocationList.objects.filter(authority=held.authority).newest_first()
     for unsigned in lists.unsigned():
         _sign(unsigned, held)
@@ -112,18 +82,10 @@ def _waiting(authority: Authority) -> "QuerySet[Signing]":
     return Signing.objects.to_be_listed().filter(issuer=authority)
 
 
-def _hold(held: _Held) -> None:
-    """Prolong the lease inside the caller's transaction, or stop there."""
-    now = clock.now()
-    ours = StatusService.objects.held_by(held.owner).filter(authority=held.authority, lease_until__gt=now)
-    if not ours.update(lease_until=now + timedelta(seconds=settings.LEASE_SECONDS)):
-        raise TakenOver
-
-
-def _put_on_pages(held: _Held) -> None:
+def _put_on_pages(held: Held) -> None:
     while True:
         with transaction.atomic():
-            _hold(held)
+            held.prolong()
             lot = list(_waiting(held.authority).order_by("pk").only(*_ENTRY)[:LOT])
             if not lot:
                 return
@@ -163,12 +125,12 @@ def _fill(page: ListPage, entries: list[tuple[bytes, datetime]]) -> list[tuple[b
     return entries[taken:]
 
 
-def _drop_ended(held: _Held, last: RevocationList) -> None:
+def _drop_ended(held: Held, last: RevocationList) -> None:
     """An entry leaves once a list that was made after its certificate's end has named it (RFC 5280 section 3.3)."""
     named = dict(last.pages)
     for page in ListPage.objects.current(held.authority.pk).with_ended(last.this_update).filter(pk__in=named):
         with transaction.atomic():
-            _hold(held)
+            held.prolong()
             _rewrite(page, ended_before=last.this_update, named=named[page.pk])
 
 
@@ -195,7 +157,7 @@ def _rewrite(page: ListPage, *, ended_before: datetime, named: int) -> None:
         _fill(ListPage(authority_id=page.authority_id, entries=b"", size=0, count=0, earliest_end=kept[0][1]), kept)
 
 
-def _reserve(held: _Held, last: RevocationList | None) -> RevocationList:
+def _reserve(held: Held, last: RevocationList | None) -> RevocationList:
     """Commit what will be signed: the pages, and the digest over all of it (G1). The number is at least the time in
     seconds: after a restore from a backup it is higher than any that was given out meanwhile."""
     now = clock.now()
@@ -204,7 +166,7 @@ def _reserve(held: _Held, last: RevocationList | None) -> RevocationList:
         raise Refused("authority-without-key", "The authority is not operated here. Nothing was signed.")
     number = max(last.number + 1 if last else 1, int(now.timestamp()))
     with transaction.atomic(durable=True):
-        _hold(held)
+        held.prolong()
         pages = list(ListPage.objects.current(held.authority.pk).values_list("pk", "size", "count"))
         this_update, next_update = _times(now)
         frame = crl.frame(
@@ -256,11 +218,11 @@ def page_contents(pages: Sequence[tuple[int, int]]) -> Iterator[bytes]:
             yield bytes(contents[pk])[:size]
 
 
-def _sign(row: RevocationList, held: _Held) -> RevocationList:
+def _sign(row: RevocationList, held: Held) -> RevocationList:
     """Sign the digest that is on record, and keep the signature in the transaction that counts the use of the key."""
     digest = bytes.fromhex(row.tbs_digest)
     with transaction.atomic(durable=True):
-        _hold(held)
+        held.prolong()
         signature = vault.sign_digest(row.key_id, digest)
         public_key = read_public_key(vault.public_key(row.key_id))
         if not is_signed_by_digest(public_key, signature=signature, digest=digest):

@@ -16,6 +16,7 @@ from cas.models import Authority, ListPage, RevocationList, Signing, StatusServi
 from cas.services import revocation_lists
 from cas.services.operate import Plan, create_issuing, create_root
 from cas.services.revocation_lists import length, newest_list, pieces, renew_list
+from cas.services.status_services import status_service
 from cas.tasks import sweep_lists
 from core import clock
 from core.errors import Refused
@@ -252,7 +253,7 @@ def test_a_signature_that_does_not_fit_is_not_given_out(issuing: Authority, monk
 
 
 def test_only_who_holds_the_lease_makes_a_list(issuing: Authority) -> None:
-    service = revocation_lists.status_service(issuing)
+    service = status_service(issuing)
     owner = StatusService.objects.claim(service.pk, seconds=60)
     assert renew_list(issuing.pk) is None
     StatusService.objects.held_by(owner or "").update(lease_until=None)
@@ -260,7 +261,7 @@ def test_only_who_holds_the_lease_makes_a_list(issuing: Authority) -> None:
 
 
 def test_whoever_lost_the_lease_signs_nothing(issuing: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fails without `_hold` in `_sign`."""
+    """Fails without `prolong` in `_sign`."""
     real = revocation_lists._reserve
 
     def lose(*arguments: object) -> RevocationList:

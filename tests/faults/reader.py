@@ -31,7 +31,7 @@ def _each_request_has_one(deployment: Deployment) -> None:
     assert doubled == []
     loose = deployment.rows(
         "SELECT s.serial FROM cas_signing s LEFT JOIN certificates_request r ON r.signing_id = s.id "
-        "WHERE s.profile NOT IN ('root', 'issuing') AND r.id IS NULL"
+        "WHERE s.profile NOT IN ('root', 'issuing', 'ocsp-signer') AND r.id IS NULL"
     )
     assert loose == [], "a serial was reserved that no request knows of"
 
@@ -41,8 +41,13 @@ def _each_signature_has_a_row(deployment: Deployment) -> None:
     signatures = deployment.number("SELECT sum(signatures) FROM keys_key WHERE purpose = 'authority'")
     recorded = deployment.number("SELECT count(*) FROM cas_signing WHERE state <> 'void'")
     signed = deployment.number("SELECT count(*) FROM cas_signing WHERE state = 'signed'")
-    assert signatures >= signed
+    lists = deployment.number("SELECT count(*) FROM cas_revocationlist WHERE signature IS NOT NULL")
+    assert signatures >= signed + lists
     assert recorded >= signed
+    uncounted = deployment.rows(
+        "SELECT s.name FROM cas_ocspsigner s JOIN keys_key k ON k.id = s.key_id WHERE k.signatures <> s.responses"
+    )
+    assert uncounted == []
 
 
 def _serials_are_unique(deployment: Deployment) -> None:
