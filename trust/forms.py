@@ -89,6 +89,7 @@ class GroupsForm(StyledForm):
 
     groups = forms.ModelMultipleChoiceField(
         Group.objects.all(),
+        label="It carries",
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": "Choose at least one group: an empty store stops a network server."},
     )
@@ -115,19 +116,20 @@ class RolloverForm(StyledForm):
         coming = known.exclude(state=Authority.State.REFUSED).filter(not_after__gt=clock.now())
         old = trusted.filter(pk=chosen).first() if (chosen := self._chosen()) else None
         offered = coming.filter(vendor=old.vendor_id).exclude(pk=old.pk) if old else coming
-        self._offer("old", trusted, trusted)
-        self._offer("new", coming, offered)
+        self._offer("old", trusted, trusted, none="No authority is in the group")
+        self._offer("new", coming, offered, none="There is no other of this vendor")
 
     def _chosen(self) -> int | None:
         """The old authority, as it was sent or stands in the address."""
         value = str((self.data if self.is_bound else self.initial).get("old", ""))
         return int(value) if value.isdecimal() and len(value) < 19 else None
 
-    def _offer(self, name: str, accepted: QuerySet[Authority], offered: QuerySet[Authority]) -> None:
+    def _offer(self, name: str, accepted: QuerySet[Authority], offered: QuerySet[Authority], *, none: str) -> None:
         field = self.fields[name]
         if isinstance(field, forms.ModelChoiceField):
             field.queryset = accepted
-            field.widget.choices = [("", "Choose an authority"), *_by_vendor(offered)]
+            groups = _by_vendor(offered)
+            field.widget.choices = [("", "Choose an authority" if groups else none), *groups]
 
 
 def _by_vendor(authorities: Iterable[Authority]) -> list[tuple[str, list[tuple[int, str]]]]:

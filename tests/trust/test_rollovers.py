@@ -125,6 +125,11 @@ def test_the_chosen_one_narrows_its_successors_to_its_vendor(
     assert "<html" not in part
 
 
+def test_a_vendor_without_another_authority_is_told(operator: User, trusted: Authority, client_of: ClientOf) -> None:
+    page = client_of(operator).get(f"/trust/rollovers/?old={trusted.pk}").content.decode()
+    assert "There is no other of this vendor" in page
+
+
 @pytest.mark.parametrize("old", ["", "x", "0", "9" * 30])
 def test_what_is_no_authority_narrows_nothing(
     operator: User, successor: Authority, client_of: ClientOf, old: str

@@ -242,12 +242,14 @@ def _draft_context(request: SignedInRequest, due: Draft) -> dict[str, object]:
     """What every page about a draft shows."""
     others = User.objects.active_operators().exclude(pk__in=[each.pk for each in due.authors])
     hands = {each.pk for each in due.authors} if due.repeats is None else {request.user.pk}
+    stores = list(due.group.stores.all())
     return {
         "draft": due,
         "table": by_vendor(due.impact),
         "links": _links(due),
         "before_count": len(due.difference.kept) + len(due.difference.removed),
-        "stores": list(due.group.stores.all()),
+        "stores": stores,
+        "ahead": next((each for each in stores if each.state == Store.State.NEWER), None),
         "others": others.exclude(pk=request.user.pk),
         "needs_other": due.needs_second and not due.approvals and request.user.pk in hands,
         "is_alone": User.objects.active_operators().count() == 1,

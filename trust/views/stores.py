@@ -184,6 +184,7 @@ def disconnect(request: SignedInRequest, pk: int) -> HttpResponse:
 def _show(
     request: SignedInRequest, store: Store, form: TypedForm | None = None, groups_form: GroupsForm | None = None
 ) -> HttpResponse:
+    newer = [each for each in store.differences if each["kind"] == "newer"]
     context = {
         "store": store,
         "holdings": holdings(store),
@@ -195,7 +196,8 @@ def _show(
         "records": Record.objects.about("store", store.pk)[:HISTORY],
         "form": form or TypedForm(auto_id="disconnect_%s"),
         "repair_form": RepairForm(initial={"repair": store.repair}),
-        "newer": [each for each in store.differences if each["kind"] == "newer"],
+        "newer": newer,
+        "unknown": " and ".join(each["words"].partition(" is ours")[0].lower() for each in newer),
         "foreign": [each for each in store.differences if each["kind"] == "foreign"],
     }
     return page(request, "trust/store.html", context)
