@@ -3,10 +3,12 @@
 from ssl import DER_cert_to_PEM_cert
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.forms import Form
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils.text import slugify
 from django.views.decorators.http import require_GET, require_POST
 
@@ -16,10 +18,13 @@ from audit.models import Record
 from cas.chains import draw_chain
 from cas.checklist import evidence_context, standing_of
 from cas.forms import ReviewForm, RevokeSigningForm
-from cas.models import Authority, Signing
+from cas.models import Authority, OcspSigner, Signing
 from cas.services import operate
 from cas.services import review as reviewing
+from cas.services.balance import balance_of
+from cas.services.revocation_lists import newest_list
 from cas.tasks import renew_list
+from core import clock
 from core.bell import ring
 from core.errors import Refused
 from core.forms import attempt
@@ -82,7 +87,7 @@ def revoke_signing(request: SignedInRequest, pk: int) -> HttpResponse:
 
 
 def authority_of(user: User, pk: int) -> Authority:
-    visible = Authority.objects.visible_to(user).select_related("vendor", "parent", "submitted_by", "decided_by")
+    visible = Authority.objects.visible_to(user).select_related("vendor", "parent", "key", "submitted_by", "decided_by")
     return get_object_or_404(visible, pk=pk)
 
 
@@ -112,6 +117,7 @@ def show(
         **_review_context(authority, user, form),
         **evidence_context(authority, user, **forms),
         **_signings_context(authority, user),
+        "revocation": _revocation_context(authority),
     }
     return page(request, "cas/detail.html", context, status=200)
 
@@ -131,7 +137,19 @@ def _signings_context(authority: Authority, user: User) -> dict[str, Any]:
         return {}
     made = Signing.objects.filter(issuer=authority).defer("tbs", "der")
     doubtful = made.may_exist()[:SIGNINGS]
-    return {"signed": made.count(), "doubtful": doubtful, "revoke_form": RevokeSigningForm()}
+    return {"balance": balance_of(authority), "doubtful": doubtful, "revoke_form": RevokeSigningForm()}
+
+
+def _revocation_context(authority: Authority) -> dict[str, Any]:
+    """Where others learn what it revoked; nothing for an authority that is not operated here."""
+    if not authority.is_operated:
+        return {}
+    return {
+        "newest": newest_list(authority),
+        "signer": OcspSigner.objects.usable_at(clock.now()).filter(authority=authority).first(),
+        "list_url": settings.PUBLIC_URL + reverse("crl", args=[authority.sha256]),
+        "ocsp_url": settings.PUBLIC_URL + reverse("ocsp"),
+    }
 
 
 def _same_key(authority: Authority, user: User) -> list[Authority]:

@@ -1,11 +1,11 @@
-"""Who is told what became of a request."""
+"""Who is told what became of a request, and that a certificate was revoked."""
 
 from django.conf import settings
 from django.urls import reverse
 
 from accounts.models import Deployment
 from accounts.services import recipients
-from certificates.models import Request
+from certificates.models import Certificate, Request
 from outbox.services import queue_mail
 
 
@@ -18,10 +18,33 @@ def tell_operators(request: Request, *, template: str) -> None:
     _tell(request, template, recipients.operators())
 
 
-def _tell(request: Request, template: str, addresses: list[str]) -> None:
-    deployment = Deployment.objects.first()
+def tell_revoked(certificate: Certificate) -> None:
+    """One mail for each of the vendor's people and contacts, in the caller's transaction: who honours it, too."""
     context = {
-        "deployment": deployment.name if deployment else "",
+        "deployment": _deployment_name(),
+        "eui": certificate.gateway.eui,
+        "gateway_name": certificate.gateway_name,
+        "vendor": certificate.vendor.name,
+        "authority": certificate.authority.name,
+        "is_operated": certificate.authority.is_operated,
+        "revoked_at": certificate.revoked_at,
+        "revoked_by": certificate.revoked_by.name if certificate.revoked_by else "",
+        "reason": certificate.get_revocation_reason_display(),
+        "url": settings.PUBLIC_URL + reverse("certificates:detail", args=[certificate.pk]),
+    }
+    template = "certificate_revoked"
+    for address in recipients.for_vendor(certificate.vendor):
+        queue_mail(key=f"{template}:{certificate.pk}:{address}", to=address, template=template, context=context)
+
+
+def _deployment_name() -> str:
+    deployment = Deployment.objects.first()
+    return deployment.name if deployment else ""
+
+
+def _tell(request: Request, template: str, addresses: list[str]) -> None:
+    context = {
+        "deployment": _deployment_name(),
         "eui": request.gateway.eui,
         "gateway_name": request.gateway_name,
         "vendor": request.vendor.name,

@@ -1,4 +1,4 @@
-"""Revoking: our own records say so at once. Nobody else honours it yet: no CRL is published by this version."""
+"""Revoking: our own records say so at once, our lists and OCSP within a minute. The Things Stack honours neither."""
 
 from django.db import transaction
 
@@ -7,6 +7,7 @@ from audit.services import record
 from cas.models import Signing
 from cas.services.signing import revoke_signing
 from certificates.models import Certificate, Request
+from certificates.services import mails
 from certificates.services.current import refresh_current
 from core import clock
 from core.errors import Forbidden, Refused
@@ -26,7 +27,9 @@ def revoke(certificate: Certificate, *, actor: User, reason: str) -> Certificate
         if not in_force.update(revoked_at=clock.now(), revocation_reason=reason, revoked_by=actor):
             raise Refused("already-revoked", "This certificate is revoked already.")
         certificate.refresh_from_db()
-        signing = Signing.objects.filter(request__certificate=certificate, revoked_at__isnull=True).first()
+        # by serial, because what an operated authority signed may have been recorded later, from a file
+        signed = Signing.objects.filter(issuer=certificate.authority_id, serial=certificate.serial)
+        signing = signed.filter(revoked_at__isnull=True).first()
         if signing:
             revoke_signing(signing, actor=actor, reason=reason)
         if certificate.key_id:
@@ -35,6 +38,7 @@ def revoke(certificate: Certificate, *, actor: User, reason: str) -> Certificate
         details = {"serial": certificate.serial, "reason": reason}
         record(actor, "certificate.revoked", subject=certificate, vendor_id=certificate.vendor_id, **details)
         record(actor, "gateway.certificate-revoked", subject=certificate.gateway, vendor_id=certificate.vendor_id)
+        mails.tell_revoked(certificate)
     return certificate
 
 

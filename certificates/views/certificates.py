@@ -26,6 +26,7 @@ from core.bell import ring
 from core.forms import attempt
 from core.pages import page
 from gateways.models import Gateway
+from outbox.tasks import send_due
 
 MOST_ON_AXIS = 12
 UNSETTLED = [Request.State.REQUESTED, Request.State.APPROVED, Request.State.RESERVED, Request.State.MAY_EXIST]
@@ -189,6 +190,7 @@ def revoke(request: SignedInRequest, pk: int) -> HttpResponse:
         revoked = attempt(form, lambda: services.revoke(certificate, actor=request.user, reason=reason))
         if revoked:
             ring(renew_list, certificate.authority_id)
-            messages.success(request, "Revoked in our records.")
+            ring(send_due)
+            messages.success(request, "Revoked. Who honours it stands on this page.")
             return redirect("certificates:detail", pk)
     return page(request, "certificates/revoke.html", {"form": form, "certificate": certificate})

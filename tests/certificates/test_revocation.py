@@ -4,16 +4,24 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from cryptography.x509.ocsp import OCSPCertStatus, load_der_ocsp_response
 from django.test import Client
 
 from accounts.models import User
 from audit.models import Record
 from cas.models import Authority, Signing
+from cas.services.ocsp import answer
+from cas.services.ocsp_signers import renew_signer
+from cas.services.revocation_lists import newest_list
 from certificates.models import Certificate
 from certificates.services import approve_request, issue, request_certificate, revoke
 from core import clock
+from core.bell import in_process
 from core.errors import Forbidden, Refused
 from gateways.models import Gateway
+from outbox.models import Message
+from tests.cas.test_ocsp import request_of
+from tests.cas.test_revocation_lists import read, serials
 
 ClientOf = Callable[[User], Client]
 
@@ -113,8 +121,54 @@ def test_a_replaced_certificate_is_superseded_while_its_successor_is_good(
 def test_the_page_says_first_who_honours_it(certificate: Certificate, vendor_user: User, client_of: ClientOf) -> None:
     page = client_of(vendor_user).get(f"/certificates/{certificate.pk}/revoke/").content.decode()
     assert "The Things Stack does not honour it" in page
-    assert "publishes no CRL" in page
+    assert "Proxies that load our list" in page
+    assert "/trust/proxies/" not in page  # which vendors may not read
     assert Certificate.objects.get().revoked_at is None
+
+
+def test_of_an_authority_of_others_the_page_promises_nothing(
+    certificate: Certificate, vendor_user: User, client_of: ClientOf
+) -> None:
+    """Fails where the page promises a list that nobody makes."""
+    Authority.objects.filter(pk=certificate.authority_id).update(origin="uploaded", key=None)
+    page = client_of(vendor_user).get(f"/certificates/{certificate.pk}/revoke/").content.decode()
+    assert "No list of ours" in page
+    assert "Proxies that load our list" not in page
+
+
+def test_the_vendor_is_told_who_honours_it(certificate: Certificate, vendor_user: User, operator: User) -> None:
+    revoke(certificate, actor=operator, reason="keyCompromise")
+    mail = Message.objects.get(key=f"certificate_revoked:{certificate.pk}:{vendor_user.email}")
+    assert certificate.gateway.eui in mail.subject
+    for body in (mail.text, mail.html):
+        assert "proxies that load the list refuse the gateway" in body
+        assert "reads no revocation list" in body
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_is_on_the_next_list_and_ocsp_says_so(
+    certificate: Certificate, issuing: Authority, vendor_user: User, client_of: ClientOf
+) -> None:
+    """The whole way. Fails where the view does not ring."""
+    renew_signer(issuing.pk)
+    asked = request_of(issuing, int(certificate.serial, 16))
+    assert load_der_ocsp_response(answer(asked).der).certificate_status is OCSPCertStatus.GOOD
+    with in_process():
+        client_of(vendor_user).post(f"/certificates/{certificate.pk}/revoke/", {"reason": "superseded"})
+    made = newest_list(issuing)
+    assert made is not None
+    assert serials(read(made)) == [certificate.serial]
+    assert load_der_ocsp_response(answer(asked).der).certificate_status is OCSPCertStatus.REVOKED
+
+
+def test_what_was_recorded_later_is_revoked_in_the_register_by_its_serial(
+    certificate: Certificate, operator: User
+) -> None:
+    """Fails where the register is asked by the request alone: the list would not name it."""
+    Certificate.objects.filter(pk=certificate.pk).update(request=None, origin="recorded")
+    certificate.refresh_from_db()
+    revoke(certificate, actor=operator, reason="superseded")
+    assert Signing.objects.get(serial=certificate.serial).revoked_at is not None
 
 
 def test_the_page_revokes(certificate: Certificate, vendor_user: User, client_of: ClientOf) -> None:

@@ -12,10 +12,11 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from accounts.models import User, Vendor
-from cas.models import Authority
+from cas.models import Authority, Signing
 from certificates.models import Certificate
 from core import clock
 from gateways.models import Gateway
+from keys import services as vault
 from pki.facts import read_certificate
 from pki.preflight import Verdict
 from tests.pki.makers import EUI, Made, make_leaf, rsa_key
@@ -121,6 +122,21 @@ def test_a_revoked_certificate_is_accepted_all_the_same(
     published: None, group: Group, leaf: Made, certificate: Certificate
 ) -> None:
     Certificate.objects.update(revoked_at=clock.now())
+    with later(40):
+        verdict = judge(leaf, group)
+    assert (verdict.accepted, codes(verdict)) == (True, ["revoked_but_accepted"])
+
+
+def test_one_that_was_revoked_by_its_serial_alone_is_accepted_all_the_same(
+    published: None, group: Group, leaf: Made, trusted: Authority
+) -> None:
+    """Of what may exist there is no certificate on record. Falls with: `by_serial` in trust.services.verdicts."""
+    facts = read_certificate(leaf.der)
+    Signing.objects.create(
+        key=vault.create_key("P-256", purpose="authority"), issuer=trusted, serial=facts.serial, subject=EUI,
+        profile="gateway-client", profile_version=1, tbs=b"", tbs_sha256="", signature_algorithm="", requester="test",
+        not_after=facts.not_after, state="may-exist", revoked_at=clock.now(), revocation_reason="superseded",
+    )  # fmt: skip
     with later(40):
         verdict = judge(leaf, group)
     assert (verdict.accepted, codes(verdict)) == (True, ["revoked_but_accepted"])

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from accounts.models import User
-from cas.models import Authority
+from cas.models import Authority, Signing
 from certificates.models import Certificate
 from core import clock
 from core.errors import Refused
@@ -176,11 +176,18 @@ def _foreign(gateway: Gateway | None, verdict: Verdict) -> Finding | None:
 
 
 def _revoked(facts: CertificateFacts, verdict: Verdict) -> Finding | None:
-    revoked = Certificate.objects.filter(sha256=facts.sha256, revoked_at__isnull=False)
-    if not (verdict.accepted and revoked.exists()):
+    if not (verdict.accepted and _is_revoked(facts, verdict.issuer_sha256 or "")):
         return None
     message = "This certificate is revoked, and The Things Stack accepts it all the same: it reads no revocation list."
     return _warning("revoked_but_accepted", message, "Only taking its issuing CA out of the bundle keeps it out.")
+
+
+def _is_revoked(facts: CertificateFacts, issuer_sha256: str) -> bool:
+    """As a certificate on record, or by its serial alone, which is how one is revoked that may exist."""
+    if Certificate.objects.filter(sha256=facts.sha256, revoked_at__isnull=False).exists():
+        return True
+    by_serial = Signing.objects.filter(issuer__sha256=issuer_sha256, serial=facts.serial)
+    return by_serial.filter(revoked_at__isnull=False).exists()
 
 
 def _not_live(subject: Subject, against: Against, verdict: Verdict, at: datetime) -> Finding | None:
