@@ -31,7 +31,7 @@ from gateways.services import register  # noqa: E402
 from tests.faults.deployment import eui_of  # noqa: E402
 from trust import tasks as trust_tasks  # noqa: E402
 from trust.models import Group, Release, Store  # noqa: E402
-from trust.services import groups, releases  # noqa: E402
+from trust.services import going_on, groups, releases  # noqa: E402
 from trust.services.stores import connect_first_store  # noqa: E402
 
 
@@ -115,6 +115,23 @@ def publish_only(authority: str) -> int:
     return release.number
 
 
+def deliver() -> list[str]:
+    """What the schedule does about releases, here and now: how far the newest got."""
+    trust_tasks.sweep()
+    return published()
+
+
+def check_stores() -> list[str]:
+    """What the schedule does about stores, here and now."""
+    trust_tasks.check_stores()
+    return list(Store.objects.values_list("state", flat=True))
+
+
+def go_on() -> list[int]:
+    """Decide to go on from what the store holds."""
+    return [each.number for each in going_on.go_on(_operator(), Store.objects.get())]
+
+
 def sweep_once() -> int:
     """What the schedule does, here and now."""
     tasks.sweep()
@@ -183,7 +200,7 @@ ACTS = {
     act.__name__: act
     for act in (
         world, people, request, again, publish, publish_only, published, export, connect, authorities, sweep_once,
-        half_way, look_for_ends, backup, restore, verify_audit,
+        half_way, look_for_ends, deliver, check_stores, go_on, backup, restore, verify_audit,
     )
 }  # fmt: skip
 

@@ -1,5 +1,9 @@
 """An old backup is put back: what was signed since then is not signed as something else."""
 
+from pathlib import Path
+
+import pytest
+
 from tests.faults import reader
 from tests.faults.deployment import Deployment, eui_of
 from tests.faults.scenarios import seal
@@ -29,6 +33,34 @@ def old_backup(desk: Deployment, count: int) -> None:
     assert {serial: again.get(serial) for serial in reserved} == reserved, "what was reserved became something else"
     assert len(later) == count
     assert later.isdisjoint(_serials(desk, from_number=0)), "a serial that was given away after the backup"
+
+
+def old_backup_of_releases(desk: Deployment) -> None:
+    """The backup holds release 1, the store release 2 when it is restored: that stays, and the next is release 3."""
+    folder, file = Path(desk.act("connect")), desk.folder / "backup"
+    first, second = desk.act("authorities")[:2]
+    assert (desk.act("publish_only", first), desk.act("deliver")) == (1, ["published"])
+    desk.act("backup", file)
+    assert (desk.act("publish_only", second), desk.act("deliver")) == (2, ["published"])
+    held = _content(folder)
+    desk.stop()
+    desk.act_with({}, "restore", file)
+    desk.prepare_to_act()
+    assert desk.act("check_stores") == ["newer"]
+    assert _content(folder) == held, "an older release was put back"
+    with pytest.raises(RuntimeError, match="holds a newer release"):
+        desk.act("publish_only", first)
+    assert desk.act("go_on") == [2]
+    assert desk.act("check_stores") == ["ours"]
+    assert desk.act("deliver") == ["published"]
+    assert _content(folder) == held
+    assert (desk.act("publish_only", first), desk.act("deliver")) == (3, ["published"])
+    desk.act("verify_audit")
+
+
+def _content(folder: Path) -> dict[str, bytes]:
+    """What a network server and a reader of manifests find."""
+    return {name: (folder / name).read_bytes() for name in ("index.yml", "common/common.pem", "common/release.json")}
 
 
 def _ask_for_the_rest(desk: Deployment, count: int) -> None:

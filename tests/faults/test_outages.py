@@ -23,6 +23,11 @@ def test_a_restored_backup_reuses_no_serial(desk: Deployment) -> None:
     restores.old_backup(desk, 4)
 
 
+def test_a_restored_backup_puts_no_older_release_back_and_gives_no_number_again(desk: Deployment) -> None:
+    """G7. Fails when a store is repaired without asking whose release it holds."""
+    restores.old_backup_of_releases(desk)
+
+
 def test_a_lost_answer_to_a_commit_doubles_nothing(desk: Deployment) -> None:
     """G1, G3. Fails when what was reserved before is not looked for."""
     commits.lost_answers(desk, 4)
