@@ -11,7 +11,7 @@ from django.utils.functional import SimpleLazyObject
 from accounts.models import Deployment, User
 from alerts.models import Notice
 from cas.models import Authority
-from certificates.models import Request
+from certificates.models import Batch, Request
 from core import clock
 
 
@@ -36,6 +36,7 @@ MAIN = (
     Entry("trust:stores", "Stores", "database", "operator auditor", also=("/trust/clusters/", "/trust/probes/")),
     Entry("certificates:list", "Certificates", "file-certificate"),
     Entry("certificates:requests", "Requests", "inbox", counter="requests"),
+    Entry("certificates:batches", "Batches", "stack-2", "operator auditor", counter="batches"),
     Entry("trust:preflight", "Preflight", "plane-departure"),
 )
 MORE = (
@@ -58,6 +59,7 @@ def _frame(request: HttpRequest) -> dict[str, Any]:
         counters = {
             "authorities": _waiting(Authority.objects, user),
             "requests": _waiting(Request.objects, user),
+            "batches": _waiting(Batch.objects, user),
             "alerts": Notice.objects.visible_to(user).pressing_at(clock.now()).count(),
         }
         context["groups"] = [

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from certificates.views import certificates, disputes, policies, requests
+from certificates.views import batches, certificates, disputes, policies, requests
 
 app_name = "certificates"
 urlpatterns: list[URLPattern] = [
@@ -21,6 +21,17 @@ urlpatterns: list[URLPattern] = [
     path("requests/<int:pk>/decide/", requests.decide, name="decide"),
     path("requests/<int:pk>/retry/", requests.retry, name="retry"),
     path("requests/<int:pk>/revoke/", requests.revoke, name="revoke_request"),
+    path("batches/", batches.list_batches, name="batches"),
+    path("batches/new/", batches.new, name="new_batch"),
+    path("batches/<int:pk>/", batches.detail, name="batch"),
+    path("batches/<int:pk>/progress/", batches.progress, name="batch_progress"),
+    path("batches/<int:pk>/refused.csv", batches.refused_lines, name="batch_refused"),
+    path("batches/<int:pk>/manifest.csv", batches.manifest, name="batch_manifest"),
+    path("batches/<int:pk>/decide/", batches.decide, name="decide_batch"),
+    path("batches/<int:pk>/cancel/", batches.cancel, name="cancel_batch"),
+    path("batches/<int:pk>/resume/", batches.resume, name="resume_batch"),
+    path("batches/<int:pk>/archive/", batches.archive, name="batch_archive"),
+    path("batches/<int:pk>/receipt/", batches.receipt, name="batch_receipt"),
     path("gateways/disputes/<int:pk>/", disputes.decide_dispute, name="decide_dispute"),
     path("gateways/<int:pk>/request/", requests.new, name="new"),
     path("gateways/<int:pk>/record/", certificates.record, name="record"),

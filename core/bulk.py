@@ -1,6 +1,7 @@
 """Rows by the thousand: COPY on PostgreSQL, Django's own ways elsewhere. The apps' `bulk` modules call this."""
 
 import json
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -28,8 +29,8 @@ def among(values: Iterable[Any]) -> Any:
     listed = list(values)
     if connection.vendor != "postgresql" or not listed:
         return listed
-    kind = "text" if isinstance(listed[0], str) else "bigint"
-    return RawSQL(f"SELECT unnest(%s::{kind}[])", [listed])  # noqa: S611  one of two kinds
+    kind = {str: "text", uuid.UUID: "uuid"}.get(type(listed[0]), "bigint")
+    return RawSQL(f"SELECT unnest(%s::{kind}[])", [listed])  # noqa: S611  one of three kinds
 
 
 def insert(model: type[models.Model], columns: Sequence[str], rows: Iterable[Row]) -> None:

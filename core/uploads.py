@@ -5,7 +5,8 @@ from typing import Any
 from django.core.files.uploadhandler import MemoryFileUploadHandler, StopUpload
 
 MAX_FILE_BYTES = 1024 * 1024
-MAX_REQUEST_BYTES = 4 * 1024 * 1024
+MAX_BATCH_BYTES = 15 * 1024 * 1024  # a file of many CSRs
+MAX_REQUEST_BYTES = 16 * 1024 * 1024
 
 
 class BoundedMemoryHandler(MemoryFileUploadHandler):

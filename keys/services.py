@@ -131,6 +131,12 @@ def destroy_key(key_id: uuid.UUID) -> bool:
     )
 
 
+def destroy_keys(key_ids: Sequence[uuid.UUID]) -> int:
+    """The same for many; return how many were destroyed by this call."""
+    alive = Key.objects.filter(pk__in=bulk.among(key_ids), destroyed_at__isnull=True)
+    return alive.update(destroyed_at=clock.now(), wrapped_key=None, wrap_nonce=None, nonce=None, ciphertext=None)
+
+
 def prepare() -> bool:
     """Make the key-encryption key and its canary on the first run; tell whether the key was made here.
 

@@ -50,7 +50,29 @@ def station_kit(
     trust_pem: bytes,
     cups_uri: str,
 ) -> bytes:
-    """Pack `cups.crt`, `cups.key`, `cups.trust` and `cups.uri` into a zip, the same bytes for the same input.
+    """Pack what `station_files` returns into a zip, the same bytes for the same input."""
+    return _zip(
+        station_files(
+            eui=eui,
+            leaf_der=leaf_der,
+            chain_ders=chain_ders,
+            private_key_der=private_key_der,
+            trust_pem=trust_pem,
+            cups_uri=cups_uri,
+        )
+    )
+
+
+def station_files(
+    *,
+    eui: str,
+    leaf_der: bytes,
+    chain_ders: Sequence[bytes],
+    private_key_der: bytes | None,
+    trust_pem: bytes,
+    cups_uri: str,
+) -> dict[str, bytes]:
+    """Return `cups.crt`, `cups.key`, `cups.trust` and `cups.uri` by name.
 
     `chain_ders` goes from the leaf's issuer upwards; a root in it is left out, for a server has it already.
     `private_key_der` is PKCS#8; None where the vendor keeps the key, and then there is no `cups.key`. Raises
@@ -64,7 +86,7 @@ def station_kit(
     files["cups.trust"] = _to_pem(read_trust_pem(trust_pem))
     check_cups_uri(cups_uri)
     files["cups.uri"] = cups_uri.encode("ascii")
-    return _zip(files)
+    return files
 
 
 def check_cups_uri(text: str) -> None:

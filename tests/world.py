@@ -9,8 +9,10 @@ from accounts.services import invitations, vendors
 from alerts.models import Notice
 from cas.models import Authority, TestLeaf
 from cas.services.operate import Plan, create_issuing, create_root
-from certificates.models import Certificate, Request
+from certificates.models import Batch, Certificate, Request
 from certificates.services import issue, request_certificate, set_policy
+from certificates.services.batch_checking import check_chunk
+from certificates.services.batches import Entry, Wish, create_batch, work_left
 from core import clock
 from core.errors import Refused
 from gateways.models import Dispute, Gateway
@@ -39,6 +41,7 @@ class World:
     request: Request
     waiting: Request
     certificate: Certificate
+    batch: Batch
     release: Release
     store: Store
     notice: Notice
@@ -73,11 +76,22 @@ def make_world(
         request=request,
         waiting=waiting,
         certificate=certificate,
+        batch=_batch(person, vendor),
         release=release,
         store=store,
         notice=_notice(certificate),
         message=Message.objects.order_by("pk")[0],
     )
+
+
+def _batch(person: User, vendor: Vendor) -> Batch:
+    """One of two lines is refused; the other waits for approval."""
+    lines = [Entry("58A0CBFFFE8011D5"), Entry("nonsense")]
+    batch = create_batch(person, vendor, lines, Wish("EUIs of gateways.csv", 365, "P-256"), idempotency_key="w")
+    for pk in work_left(batch):
+        check_chunk(pk)
+    batch.refresh_from_db()
+    return batch
 
 
 def _published(operator: User, issuing: Authority, folder: Path) -> tuple[Store, Release]:

@@ -16,7 +16,7 @@ from pki.eui import is_canonical, read_eui
 from pki.findings import Severity
 from pki.shape import require_der
 
-COLUMNS = ("id", "eui", "gateway_id", "public_key", "spki_sha256", "key_type", "code", "words")
+COLUMNS = ("id", "eui", "gateway_id", "public_key", "spki_sha256", "key_type", "code", "words", "csr")
 OWNED, DISPUTED, HELD = "no-such-gateway", "gateway-disputed", "key-in-use"
 WORDS = {
     OWNED: "No gateway of this vendor has this EUI. Register it first.",
@@ -37,6 +37,7 @@ class Seen:
     key_type: str = ""
     code: str = ""
     words: str = ""
+    csr: bytes | None = None  # DER, as it is kept with the request
 
     def refuse(self, code: str, words: str) -> None:
         self.code, self.words = code, words[:500]
@@ -83,7 +84,7 @@ def judge(vendor_id: int, seen: Sequence[Seen]) -> None:
 
 
 def _look(line: Line) -> Seen:
-    seen = Seen(line.pk)
+    seen = Seen(line.pk, csr=None if line.csr is None else bytes(line.csr))
     try:
         _look_at_csr(seen, bytes(line.csr)) if line.csr is not None else _look_at_eui(seen, line.text)
     except PkiError as error:
@@ -101,7 +102,7 @@ def _look_at_csr(seen: Seen, csr: bytes) -> None:
     if not is_canonical(inspected.common_name):
         seen.refuse("wrong-name", "Its common name is no EUI: 16 digits 0-9, A-F in upper case.")
         return
-    seen.eui, seen.spki_sha256 = inspected.common_name, inspected.spki_sha256
+    seen.eui, seen.spki_sha256, seen.csr = inspected.common_name, inspected.spki_sha256, inspected.csr_der
     require_der(inspected.public_key_der)
 
 

@@ -102,10 +102,10 @@ def _reserve(chunk: Chunk, owner: str) -> list[Wanted]:
 
 def _still_good(chunk: Chunk) -> list[Seen]:
     """The lines that were accepted, asked once more: gateways move, and are claimed."""
-    lines = chunk.content.accepted().values_list("pk", "eui", "gateway", "public_key", "spki_sha256", "key_type")
+    columns = ("pk", "eui", "gateway", "public_key", "spki_sha256", "key_type", "csr")
     seen = [
-        Seen(pk, eui, gateway, None if key is None else bytes(key), spki, kind)
-        for pk, eui, gateway, key, spki, kind in lines
+        Seen(pk, eui, gateway, _octets(key), spki, kind, csr=_octets(csr))
+        for pk, eui, gateway, key, spki, kind, csr in chunk.content.accepted().values_list(*columns)
     ]
     judge(chunk.batch.vendor_id, seen)
     late = [each for each in seen if each.code]
@@ -114,6 +114,10 @@ def _still_good(chunk: Chunk) -> list[Seen]:
     if late:
         Chunk.objects.filter(pk=chunk.pk).update(refused=chunk.refused + len(late))
     return [each for each in seen if not each.code]
+
+
+def _octets(column: memoryview | bytes | None) -> bytes | None:
+    return None if column is None else bytes(column)
 
 
 def _keys(batch: Batch, seen: Sequence[Seen]) -> list[Any]:
@@ -176,11 +180,9 @@ def _hold_keys(wanted: Sequence[Wanted]) -> None:
 
 def _request_rows(chunk: Chunk, wanted: Sequence[Wanted], seen: Sequence[Seen]) -> list[RequestRow]:
     batch = chunk.batch
-    csrs = dict(chunk.content.accepted().values_list("pk", "csr")) if not batch.makes_keys else {}
     found = []
     for each, line in zip(wanted, seen, strict=True):
-        csr, spki = csrs.get(line.pk), line.public_key or b""
-        csr = None if csr is None else bytes(csr)
+        csr, spki = line.csr, line.public_key or b""
         content = hash_content(
             eui=each.eui,
             vendor=batch.vendor_id,

@@ -77,7 +77,9 @@ def filters_in_use(query: QueryDict, *names: str) -> int:
 @allowed("hand_in")
 def new(request: SignedInRequest, pk: int) -> HttpResponse:
     gateway = get_object_or_404(Gateway.objects.visible_to(request.user).select_related("vendor"), pk=pk)
-    form = RequestForm(request.POST if request.method == "POST" else None, request.FILES or None, initial=_proposed())
+    form = RequestForm(
+        request.POST if request.method == "POST" else None, request.FILES or None, initial=proposed_values()
+    )
     if form.is_valid():
         made = attempt(form, lambda: _ask(request.user, gateway, form))
         if made:
@@ -95,7 +97,7 @@ def _ask(actor: User, gateway: Gateway, form: RequestForm) -> Request:
         raise
 
 
-def _proposed() -> dict[str, object]:
+def proposed_values() -> dict[str, object]:
     """A key for this showing of the form: sent twice, it is one request."""
     deployment = Deployment.objects.first()
     days = deployment.default_lifetime_days if deployment else 365
@@ -131,7 +133,7 @@ def _detail(request: SignedInRequest, wish: Request, form: DecisionForm | None =
 def progress(request: SignedInRequest, pk: int) -> HttpResponse:
     """How far it is; when it is over, the page reloads itself once."""
     wish = _request(request.user, pk)
-    context = {"wish": wish, "poll": _poll(request.GET.get("n", ""))}
+    context = {"wish": wish, "poll": poll_of(request.GET.get("n", ""))}
     status = POLL_DONE if wish.is_settled else 200
     response = page(request, "certificates/_progress.html", context, status=status)
     if wish.is_settled:
@@ -139,7 +141,7 @@ def progress(request: SignedInRequest, pk: int) -> HttpResponse:
     return response
 
 
-def _poll(count: str) -> dict[str, int]:
+def poll_of(count: str) -> dict[str, int]:
     """How many seconds until the page asks again: every second at first, then ever more seldom."""
     asked = int(count) if count.isascii() and count.isdecimal() and len(count) < 5 else 0
     return {"wait": min(1 + asked // 5, SLOWEST_POLL), "next": asked + 1}
