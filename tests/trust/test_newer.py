@@ -239,6 +239,21 @@ def test_a_manifest_that_our_key_has_not_signed_is_a_change_by_others(
     assert reload(store).state == Store.State.OURS
 
 
+def test_a_manifest_that_cannot_be_read_is_told_as_a_change_and_nothing_is_written_meanwhile(
+    check: Callable[[], None], directory: Store, operator: User, group: Group, trusted: Authority
+) -> None:
+    release = published(operator, group)
+    folder = Path(directory.directory)
+    (folder / "common" / "release.json").unlink()
+    (folder / "common" / "release.json").mkdir()
+    (folder / "index.yml").write_text("common: [theirs.pem]\n")
+    check()
+    found = [(each["kind"], each["name"]) for each in reload(directory).differences]
+    assert ("changed", "common/release.json") in found
+    assert (folder / "index.yml").read_text() == "common: [theirs.pem]\n"
+    assert release.publications.get().last_error
+
+
 def test_an_older_release_of_ours_is_still_put_right(
     check: Callable[[], None],
     operator: User,

@@ -10,7 +10,7 @@ from core.store import ObjectStore, StoreError
 from trust.models import Publication, Release, Store
 from trust.services import layout
 from trust.services.conditions import ensure_probed
-from trust.services.newer import newer_in
+from trust.services.newer import Newer, newer_in
 from trust.services.opening import open_store
 from trust.services.publication import KEPT, holdings, let_go, remember, remove_copy, write_revoked
 from trust.services.releases import queue
@@ -35,7 +35,7 @@ def check_store(store_id: int) -> Publication | None:
 
 def _check(store: Store) -> Publication | None:
     objects = open_store(store)
-    if newer := newer_in(objects, store.groups.all()):
+    if newer := _ahead(store, objects):
         note_newer(store, [each.difference for each in newer])
         return None
     if store.state != Store.State.OURS:
@@ -52,6 +52,17 @@ def _check(store: Store) -> Publication | None:
         note_good(store)
         return None
     return _compare(store, objects, held)
+
+
+def _ahead(store: Store, objects: ObjectStore) -> list[Newer]:
+    """A manifest that cannot be read is told as a difference: nothing is written before it can be."""
+    try:
+        return newer_in(objects, store.groups.all())
+    except StoreError:
+        if store.state == Store.State.NEWER:
+            raise
+        objects.get(layout.INDEX)  # raises where the store itself is at fault
+        return []
 
 
 def _leave_to_publication(store: Store, objects: ObjectStore) -> None:
