@@ -1,6 +1,7 @@
 """What people do in the demonstration: each act is a call of the service that the page would call, and its bell."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from django.conf import settings
@@ -16,6 +17,9 @@ from certadmin.demonstration.cast import CUPS_URI, DEPLOYMENT, Company, Person
 from certadmin.demonstration.outside import OutsideAuthority, make_csr, make_leaf, sign_code
 from certificates import services as certificates
 from certificates.models import Certificate, Request
+from certificates.services.batch_checking import check_chunk
+from certificates.services.batch_issuing import issue_chunk
+from certificates.services.batches import Entry, Wish, create_batch, work_left
 from certificates.tasks import destroy_keys
 from core import bell, clock
 from core.errors import Refused
@@ -174,6 +178,15 @@ class Desk:
         bell.ring(send_due)
         if made.state == Request.State.APPROVED:
             self.issue(eui)
+
+    def batch(self, person: Person, euis: Sequence[str], source: str) -> None:
+        """Hand in a list of EUIs and let the lines be checked; where the policy says so, they are issued at once."""
+        actor, entries = self.person(person), [Entry(each) for each in euis]
+        wish = Wish(f"EUIs of {source}", 365, "P-256")
+        made = create_batch(actor, self.vendors[person.vendor], entries, wish, idempotency_key=source)
+        for act in (check_chunk, issue_chunk):
+            for pk in work_left(made):
+                act(pk)
 
     def decide(self, eui: str, *, by: Person, is_issued: bool = True) -> None:
         request = self.requests[eui]

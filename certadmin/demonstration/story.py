@@ -149,6 +149,8 @@ def _solveig(desk: Desk, table: Timetable, dice: random.Random) -> None:
             table.at(day + 0.1, partial(desk.confirm, VERA, eui(SOLVEIG, number)))
     for number in (0, 3, 6):  # renewed by hand, after a mail said so
         table.at(-12 + number / 4, partial(desk.request, VERA, eui(SOLVEIG, number), days=YEARS))
+    euis = [eui(SOLVEIG, number) for number in range(31, 35)]
+    table.at(-15, partial(desk.batch, VERA, [*euis, f"{euis[0][:-1]}", eui(KESTREL, 3)], "crate-14.csv"))
     reason = Signing.Reason.SUPERSEDED
     table.at(-40, partial(desk.revoke, VERA, eui(SOLVEIG, 8), reason=reason))
     table.at(-9, partial(desk.let_issue, SOLVEIG, ISSUING.name, automatic=False, by=TOMAS))
@@ -165,6 +167,8 @@ def _lately(desk: Desk, table: Timetable) -> None:
         table.at(days + 0.3, partial(desk.decline, eui(SOLVEIG, number), by=INES, reason=why))
     table.at(-2.3, partial(desk.request, VERA, eui(SOLVEIG, 23), days=YEARS, key_made_here=True))
     table.at(-2.1, partial(desk.decide, eui(SOLVEIG, 23), by=TOMAS))
+    euis = [eui(SOLVEIG, number) for number in (35, 36, 37, 38, 36)]
+    table.at(-0.4, partial(desk.batch, VERA, euis, "crate-15.csv"))
     hours = count(1)
     for number in range(24, 29):
         table.at(-1.9 + next(hours) * 0.3, partial(desk.request, VERA, eui(SOLVEIG, number), days=YEARS))

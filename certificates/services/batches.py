@@ -12,6 +12,7 @@ from accounts.models import User, Vendor
 from accounts.services.four_eyes import decide
 from audit.services import SYSTEM, record
 from certificates.models import Batch, Chunk, Line
+from certificates.services import mails
 from certificates.services.policy import issuing_authority, policy_of, refuse_unusable
 from certificates.services.requests import BY_ITSELF, KEY_TYPES, refuse_lifetime
 from core import bulk, clock
@@ -100,6 +101,7 @@ def refuse_batch(batch: Batch, *, actor: User, reason: str) -> Batch:
         now = clock.now()
         _update(batch, state=State.REFUSED, decided_by=actor, decided_at=now, decision_reason=reason, ended_at=now)
         record(actor, "batch.refused", subject=batch, vendor_id=batch.vendor_id, reason=reason)
+        mails.tell_about_batch(batch, template="batch_refused")
     return batch
 
 
@@ -135,7 +137,11 @@ def resume_batch(batch: Batch, *, actor: User) -> Batch:
 def settle(batch_id: int) -> None:
     """Move a batch on when its last chunk has: checked ones wait for approval or start, issued ones are done."""
     with transaction.atomic():
-        batch = Batch.objects.select_for_update().select_related("vendor").get(pk=batch_id)
+        batch = (
+            Batch.objects.select_for_update(of=("self",))
+            .select_related("vendor", "requested_by", "decided_by")
+            .get(pk=batch_id)
+        )
         states = set(batch.chunks.values_list("state", flat=True).distinct())
         if batch.state == State.CHECKING and Chunk.State.NEW not in states:
             _refuse_twins(batch)
@@ -149,6 +155,7 @@ def settle(batch_id: int) -> None:
             _update(batch, state=State.DONE, ended_at=clock.now())
             counts = batch.chunks.counts()
             record(SYSTEM, "batch.done", subject=batch, vendor_id=batch.vendor_id, **counts)
+            mails.tell_about_batch(batch, template="batch_done", **counts)
 
 
 def work_left(batch: Batch) -> list[int]:

@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from accounts.models import Deployment
 from accounts.services import recipients
-from certificates.models import Certificate, Request
+from certificates.models import Batch, Certificate, Request
 from outbox.services import queue_mail
 
 
@@ -35,6 +35,24 @@ def tell_revoked(certificate: Certificate) -> None:
     template = "certificate_revoked"
     for address in recipients.for_vendor(certificate.vendor):
         queue_mail(key=f"{template}:{certificate.pk}:{address}", to=address, template=template, context=context)
+
+
+def tell_about_batch(batch: Batch, *, template: str, **counts: int) -> None:
+    """One mail for each of the vendor's people and contacts, and for who handed it in, in the caller's transaction."""
+    context = {
+        "deployment": _deployment_name(),
+        "batch": str(batch),
+        "source": batch.source,
+        "vendor": batch.vendor.name,
+        "decided_by": batch.decided_by.name if batch.decided_by else "",
+        "reason": batch.decision_reason,
+        "url": settings.PUBLIC_URL + reverse("certificates:batch", args=[batch.pk]),
+        **counts,
+    }
+    ended = batch.ended_at.isoformat() if batch.ended_at else ""
+    addresses = {*recipients.for_vendor(batch.vendor), *([batch.requested_by.email] if batch.requested_by else [])}
+    for address in sorted(addresses):
+        queue_mail(key=f"{template}:{batch.pk}:{ended}:{address}", to=address, template=template, context=context)
 
 
 def _deployment_name() -> str:

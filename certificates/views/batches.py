@@ -192,6 +192,7 @@ def _progress(batch: Batch) -> dict[str, object]:
         "to_do": to_do,
         "percent": round(100 * counts["issued"] / to_do) if to_do else 0,
         "rate": round(counts["issued"] / seconds) if seconds > 1 else counts["issued"],
+        "seconds": seconds,
         "checked": batch.chunks.exclude(state=Chunk.State.NEW).count(),
         "chunks": batch.chunks.count(),
     }

@@ -164,7 +164,7 @@ def test_it_loads_beside_the_running_product() -> None:
         product.start()
         loaded = _loaded(product)
         assert loaded.count("gateways_gateway") == 200
-        assert loaded.count("certificates_certificate a WHERE origin = 'issued'") == 24
+        assert loaded.count("certificates_certificate a WHERE origin = 'issued'") == 28
         assert loaded.count("certificates_request WHERE state IN ('approved', 'reserved', 'may-exist')") == 0
         late = "certificates_certificate WHERE created_at > datetime('now', '-1 day')"
         assert loaded.count(late) == 0

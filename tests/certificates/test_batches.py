@@ -23,6 +23,7 @@ from gateways.models import Dispute, Gateway
 from keys import services as vault
 from keys.kek import WrongKek
 from keys.models import Key
+from outbox.models import Message
 from pki.path_validation import verify_chain
 from tests.pki.makers import curve_key, make_csr, p256_key, rsa_key
 
@@ -89,6 +90,7 @@ def test_each_gateway_of_a_batch_gets_what_it_would_get_alone(
         assert (request.state, request.serial) == ("issued", certificate.serial)
         assert certificate.gateway.current_not_after == certificate.not_after
     assert Record.objects.filter(action="certificate.issued").count() == 7
+    assert "7 issued, 0 refused" in Message.objects.get(recipient=operator.email).subject
 
 
 def test_keys_that_are_made_here_are_sealed_for_their_holder(
@@ -177,6 +179,7 @@ def test_a_refused_batch_makes_nothing(
         refuse_batch(batch, actor=vendor_user, reason="no")
     refuse_batch(batch, actor=operator, reason="not now")
     work(batch)
+    assert "not now" in Message.objects.get(key__startswith="batch_refused", recipient=vendor_user.email).text
     assert not Signing.objects.filter(issuer=issuing).exists()
 
 
