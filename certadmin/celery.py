@@ -22,6 +22,7 @@ def schedule(sender: Celery, **_: object) -> None:
         "sweep requests": {"task": "certificates.tasks.sweep", "schedule": settings.SWEEP_SECONDS},
         "destroy keys that were handed over": {"task": "certificates.tasks.destroy_keys", "schedule": 600},
         "sweep lists of revoked certificates": {"task": "cas.tasks.sweep_lists", "schedule": settings.SWEEP_SECONDS},
+        "renew certificates": {"task": "certificates.tasks.renew", "schedule": 6 * 3600},
         "sweep publications": {"task": "trust.tasks.sweep", "schedule": settings.SWEEP_SECONDS},
         "check the stores": {"task": "trust.tasks.check_stores", "schedule": settings.STORE_CHECK_SECONDS},
         "ask the clusters": {"task": "trust.tasks.ask_clusters", "schedule": settings.STORE_CHECK_SECONDS},

@@ -40,7 +40,7 @@ class RequestRow(NamedTuple):
     csr: bytes | None
     content_sha256: str
     state: str
-    requested_by_id: int
+    requested_by_id: int | None
     requested_at: datetime
     decided_at: datetime
     decision_reason: str

@@ -129,6 +129,7 @@ class PolicyForm(StyledForm):
         Authority.objects.none(), label="Issuing authority", required=False, empty_label="None: nothing is issued"
     )
     automatic = forms.BooleanField(label="Approve requests as they come", required=False)
+    renews = forms.BooleanField(label="Renew by itself what has lived two thirds of its life", required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

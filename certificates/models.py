@@ -28,6 +28,7 @@ class IssuingPolicy(models.Model):
     vendor = models.OneToOneField(Vendor, on_delete=models.CASCADE, related_name="issuing_policy")
     authority = models.ForeignKey(Authority, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     automatic = models.BooleanField(default=False)
+    renews = models.BooleanField(default=False)  # by itself, at two thirds of a life
 
     def __str__(self) -> str:
         return f"{self.vendor}: {self.authority}"

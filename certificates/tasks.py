@@ -14,6 +14,7 @@ from certificates.services import issue as issue_one
 from certificates.services.batch_checking import check_chunk
 from certificates.services.batch_issuing import issue_chunk
 from certificates.services.batches import work_left
+from certificates.services.renewal import renew_due
 from core import clock
 from core.bell import ring
 from outbox.tasks import send_due
@@ -70,6 +71,15 @@ def _sweep_chunks(end: float) -> None:
             work_on_chunk(chunk_id)
         except Exception:
             log.exception("Chunk %s could not be worked on", chunk_id)
+
+
+@shared_task(name="certificates.tasks.renew")
+def renew() -> None:
+    for batch in renew_due():
+        for pk in work_left(batch):
+            ring(work_on_chunk, pk)
+    ring(send_due)
+    beat("renew certificates")
 
 
 @shared_task(name="certificates.tasks.destroy_keys")

@@ -207,7 +207,7 @@ def _request_rows(chunk: Chunk, wanted: Sequence[Wanted], seen: Sequence[Seen]) 
                 csr=csr,
                 content_sha256=content,
                 state=Request.State.RESERVED.value,
-                requested_by_id=batch.requested_by_id or 0,
+                requested_by_id=batch.requested_by_id,
                 requested_at=batch.requested_at,
                 decided_at=batch.decided_at or clock.now(),
                 decision_reason=batch.decision_reason,

@@ -10,7 +10,7 @@ from django.db.models import F, Min, Window
 
 from accounts.models import User, Vendor
 from accounts.services.four_eyes import decide
-from audit.services import SYSTEM, record
+from audit.services import SYSTEM, Machine, record
 from certificates.models import Batch, Chunk, Line
 from certificates.services import mails
 from certificates.services.policy import issuing_authority, policy_of, refuse_unusable
@@ -41,12 +41,14 @@ class Wish:
     key_type: str = ""
 
 
-def create_batch(actor: User, vendor: Vendor, entries: Sequence[Entry], wish: Wish, *, idempotency_key: str) -> Batch:
+def create_batch(
+    actor: User | Machine, vendor: Vendor, entries: Sequence[Entry], wish: Wish, *, idempotency_key: str
+) -> Batch:
     """Hand in a batch. Ring `certificates.tasks.work_on_chunk` for its chunks afterwards: first they are checked.
 
     The same `idempotency_key` gives the same batch, however often it is sent (G3).
     """
-    if not (actor.is_operator or actor.vendor_id == vendor.pk):
+    if isinstance(actor, User) and not (actor.is_operator or actor.vendor_id == vendor.pk):
         raise Forbidden("not-your-vendor", "You can do this for your own company only.")
     if not entries:
         raise Refused("batch-empty", "There is not a single gateway in it.", field="source")
@@ -65,7 +67,7 @@ def create_batch(actor: User, vendor: Vendor, entries: Sequence[Entry], wish: Wi
         lifetime_days=wish.lifetime_days,
         key_type=wish.key_type,
         lines_sha256=_hash(entries),
-        requested_by=actor,
+        requested_by=actor if isinstance(actor, User) else None,
     )
     try:
         with transaction.atomic():
@@ -125,8 +127,8 @@ def resume_batch(batch: Batch, *, actor: User) -> Batch:
         if batch.decided_at is None:
             raise Refused("batch-not-approved", "It was never approved. Make a new one.")
         refuse_unusable(batch.authority)
-        aside = batch.chunks.filter(state=Chunk.State.ASIDE)
-        aside.update(state=Chunk.State.CHECKED, attempts=0, failure="", lease_owner="", lease_until=None)
+        for chunk in batch.chunks.filter(state=Chunk.State.ASIDE):
+            _take_up(chunk)
         _update(batch, state=State.RUNNING, ended_at=None)
         record(actor, "batch.resumed", subject=batch, vendor_id=batch.vendor_id)
     settle(batch.pk)
@@ -221,6 +223,15 @@ def _start(batch: Batch, *, actor: User | None, reason: str, is_alone: bool) -> 
     decision = {"decided_by": actor, "decided_at": now, "decision_reason": reason, "single_handed": is_alone}
     _update(batch, state=State.RUNNING, started_at=now, **decision)
     batch.chunks.update(attempts=0, lease_owner="", lease_until=None)
+
+
+def _take_up(chunk: Chunk) -> None:
+    """A chunk that was set aside goes on where it stood; what of it was finished one by one counts as issued."""
+    requests = chunk.requests.all()
+    state = Chunk.State.RESERVED if requests.exists() else Chunk.State.CHECKED
+    again = {"attempts": 0, "failure": "", "lease_owner": "", "lease_until": None}
+    issued = requests.filter(state="issued").count()
+    Chunk.objects.filter(pk=chunk.pk).update(state=state, issued=issued, **again)
 
 
 def _update(batch: Batch, **values: object) -> None:

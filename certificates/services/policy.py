@@ -10,17 +10,21 @@ from core import clock
 from core.errors import Forbidden, Refused
 
 
-def set_policy(vendor: Vendor, *, actor: User, authority: Authority | None, automatic: bool) -> IssuingPolicy:
-    """Let `authority` issue for `vendor`, or none. With `automatic`, requests are approved as they come."""
+def set_policy(
+    vendor: Vendor, *, actor: User, authority: Authority | None, automatic: bool, renews: bool = False
+) -> IssuingPolicy:
+    """Let `authority` issue for `vendor`, or none. With `automatic`, requests are approved as they come; with `renews`,
+    what has lived two thirds of its life is asked for anew by itself."""
     if not actor.is_operator:
         raise Forbidden("not-for-your-role", "Only an operator decides who issues for a vendor.")
     if authority and not Authority.objects.usable_at(clock.now()).filter(pk=authority.pk).exists():
         raise Refused("authority-unusable", "Choose an issuing authority that is operated here.", field="authority")
     with transaction.atomic():
-        values = {"authority": authority, "automatic": automatic}
+        values = {"authority": authority, "automatic": automatic, "renews": renews}
         policy, _ = IssuingPolicy.objects.update_or_create(vendor=vendor, defaults=values)
         name = authority.name if authority else ""
-        record(actor, "vendor.issuing-set", subject=vendor, vendor_id=vendor.pk, authority=name, automatic=automatic)
+        details = {"authority": name, "automatic": automatic, "renews": renews}
+        record(actor, "vendor.issuing-set", subject=vendor, vendor_id=vendor.pk, **details)
     return policy
 
 

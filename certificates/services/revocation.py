@@ -28,7 +28,7 @@ def revoke(certificate: Certificate, *, actor: User, reason: str) -> Certificate
             raise Refused("already-revoked", "This certificate is revoked already.")
         certificate.refresh_from_db()
         # by serial, because what an operated authority signed may have been recorded later, from a file
-        signed = Signing.objects.filter(issuer=certificate.authority_id, serial=certificate.serial)
+        signed = Signing.objects.filter(key=certificate.authority.key_id, serial=certificate.serial)
         signing = signed.filter(revoked_at__isnull=True).first()
         if signing:
             revoke_signing(signing, actor=actor, reason=reason)

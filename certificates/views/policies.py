@@ -27,7 +27,7 @@ def policy_summary(request: SignedInRequest, pk: int) -> HttpResponse:
 def policy(request: SignedInRequest, pk: int) -> HttpResponse:
     vendor = get_object_or_404(Vendor.objects.visible_to(request.user), pk=pk)
     present = policy_of(vendor)
-    initial = {"authority": present.authority_id, "automatic": present.automatic}
+    initial = {"authority": present.authority_id, "automatic": present.automatic, "renews": present.renews}
     form = PolicyForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         done = attempt(form, lambda: services.set_policy(vendor, actor=request.user, **form.cleaned_data))
