@@ -9,9 +9,10 @@ from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
 
-from cas.models import Signing
-from core import bulk
+from cas.models import Signing, StatusService
+from core import bulk, clock
 from core.errors import Refused
 from keys import services as vault
 from pki.issuing import complete, join
@@ -74,6 +75,15 @@ def keep_many(signed: Sequence[Signed]) -> None:
     if len(still_open.select_for_update().values_list("pk")) != len(signed):
         raise Refused("signed-meanwhile", "Some of these serial numbers were revoked or signed meanwhile.")
     bulk.update(Signing, Signed._fields, signed)
+
+
+def revoke_many(key_id: UUID, serials: Sequence[str], *, reason: str) -> int:
+    """Revoke these serial numbers of a key, in the caller's transaction; return how many were not before. Who did it
+    and why is recorded by the caller, once for each certificate."""
+    open_ = Signing.objects.filter(key=key_id, serial__in=bulk.among(serials), revoked_at__isnull=True)
+    count = open_.update(revoked_at=clock.now(), revocation_reason=reason)
+    StatusService.objects.filter(authority__key=key_id).update(revocations=F("revocations") + count)
+    return count
 
 
 def _refuse_unrecorded(reservations: Sequence[Reservation]) -> None:

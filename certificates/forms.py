@@ -124,6 +124,10 @@ class RevokeForm(StyledForm):
     reason = forms.ChoiceField(label="Reason", choices=Signing.Reason.choices)
 
 
+class RevokeManyForm(RevokeForm):
+    typed = forms.CharField(label="How many", required=False, max_length=20)
+
+
 class PolicyForm(StyledForm):
     authority = forms.ModelChoiceField(
         Authority.objects.none(), label="Issuing authority", required=False, empty_label="None: nothing is issued"

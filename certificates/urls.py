@@ -8,6 +8,7 @@ app_name = "certificates"
 urlpatterns: list[URLPattern] = [
     path("certificates/", certificates.list_certificates, name="list"),
     path("certificates/export.csv", certificates.export, name="export"),
+    path("certificates/revoke/", certificates.revoke_many, name="revoke_many"),
     path("certificates/<int:pk>/", certificates.detail, name="detail"),
     path("certificates/<int:pk>/files/<str:form>", certificates.download, name="download"),
     path("certificates/<int:pk>/kit/", certificates.kit, name="kit"),

@@ -84,6 +84,7 @@ ENTRIES: dict[str, Entry] = {
     "crl": Entry(NOBODY, (f"'{'0' * 64}'",), is_page=False),
     "ocsp": Entry(OPEN, is_page=False),
     "ocsp_get": Entry(OPEN, ("'MAA='",), is_page=False),
+    "certificates:revoke_many": Entry(HANDS),
     "certificates:batches": Entry(ALL),
     "certificates:new_batch": Entry(HANDS),
     "certificates:batch": Entry(OWN, ("batch.pk",)),

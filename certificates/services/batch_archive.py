@@ -11,6 +11,7 @@ from django.db.models import F
 from accounts.models import Deployment, User
 from audit.services import record
 from certificates.models import Batch, Certificate
+from certificates.services.custody import sealed_key_pem
 from core import clock, csv
 from core.errors import Forbidden, Refused
 from keys import services as vault
@@ -91,8 +92,7 @@ def _write(batch: Batch, deployment: Deployment, lock: AgeLock | None) -> Iterat
         files = _files(certificate, chain, deployment)
         for name, content in files.items():
             out.add(f"{eui}/{name}", content)
-        if lock is not None and certificate.has_sealed_key and certificate.key_id:
-            pem = kit.private_key_pem(vault.open_private_key(certificate.key_id), bytes(certificate.der))
+        if lock is not None and (pem := sealed_key_pem(certificate)):
             out.add(f"{eui}/cups.key.age", lock.close(pem))
         yield out.take()
     yield out.end()

@@ -45,6 +45,14 @@ def private_key_pem(certificate: Certificate, *, actor: User) -> bytes:
     return kit.private_key_pem(private_key, bytes(certificate.der))
 
 
+def sealed_key_pem(certificate: Certificate) -> bytes | None:
+    """The private key for an archive, None where it is not here any more. Who takes the archive is recorded for the
+    whole of it, before."""
+    if not certificate.has_sealed_key or certificate.key_id is None:
+        return None
+    return kit.private_key_pem(vault.open_private_key(certificate.key_id), bytes(certificate.der))
+
+
 def confirm_receipt(certificate: Certificate, *, actor: User) -> Certificate:
     """Its holder has the key: destroy ours."""
     _refuse_foreign(certificate, actor)

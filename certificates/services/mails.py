@@ -1,9 +1,11 @@
 """Who is told what became of a request, and that a certificate was revoked."""
 
+from collections.abc import Sequence
+
 from django.conf import settings
 from django.urls import reverse
 
-from accounts.models import Deployment
+from accounts.models import Deployment, User, Vendor
 from accounts.services import recipients
 from certificates.models import Batch, Certificate, Request
 from outbox.services import queue_mail
@@ -35,6 +37,28 @@ def tell_revoked(certificate: Certificate) -> None:
     template = "certificate_revoked"
     for address in recipients.for_vendor(certificate.vendor):
         queue_mail(key=f"{template}:{certificate.pk}:{address}", to=address, template=template, context=context)
+
+
+def tell_many_revoked(vendor: Vendor, certificates: Sequence[Certificate], *, actor: User) -> None:
+    """One mail about all of them for each of the vendor's people and contacts, in the caller's transaction."""
+    context = {
+        "deployment": _deployment_name(),
+        "vendor": vendor.name,
+        "count": len(certificates),
+        "euis": [each.gateway.eui for each in certificates[:20]],
+        "more": max(len(certificates) - 20, 0),
+        "authorities": ", ".join(sorted({each.authority.name for each in certificates})),
+        "revoked_by": actor.name,
+        "url": f"{settings.PUBLIC_URL}{reverse('certificates:list')}?state=revoked",
+    }
+    first = certificates[0].pk
+    for address in recipients.for_vendor(vendor):
+        queue_mail(
+            key=f"certificates_revoked:{first}:{len(certificates)}:{address}",
+            to=address,
+            template="certificates_revoked",
+            context=context,
+        )
 
 
 def tell_about_batch(batch: Batch, *, template: str, **counts: int) -> None:

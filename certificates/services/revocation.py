@@ -21,7 +21,7 @@ def revoke(certificate: Certificate, *, actor: User, reason: str) -> Certificate
     """
     if not actor.is_operator and actor.vendor_id != certificate.vendor_id:
         raise Forbidden("not-your-certificate", "You can revoke certificates of your own gateways only.")
-    _refuse_unknown(reason)
+    refuse_unknown(reason)
     with transaction.atomic():
         in_force = Certificate.objects.filter(pk=certificate.pk, revoked_at__isnull=True)
         if not in_force.update(revoked_at=clock.now(), revocation_reason=reason, revoked_by=actor):
@@ -46,7 +46,7 @@ def revoke_request(request: Request, *, actor: User, reason: str) -> Request:
     """Revoke by serial what may exist, though nobody here has seen it."""
     if not actor.is_operator:
         raise Forbidden("not-for-your-role", "Only an operator revokes what may exist.")
-    _refuse_unknown(reason)
+    refuse_unknown(reason)
     if request.signing is None or request.state != Request.State.MAY_EXIST:
         raise Refused("nothing-to-revoke", "Of this request, nothing exists that is not on record. Reload the page.")
     with transaction.atomic():
@@ -60,6 +60,7 @@ def revoke_request(request: Request, *, actor: User, reason: str) -> Request:
     return request
 
 
-def _refuse_unknown(reason: str) -> None:
+def refuse_unknown(reason: str) -> None:
+    """Raise unless `reason` is one of RFC 5280's that people choose from."""
     if reason not in Signing.Reason.values:
         raise Refused("reason-unknown", "Choose one of the reasons.", field="reason")

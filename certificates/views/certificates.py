@@ -18,8 +18,9 @@ from audit.models import Record
 from cas.tasks import renew_list
 from certificates import filters, services
 from certificates.drawing import draw_history, draw_path
-from certificates.forms import RecordForm, RevokeForm
+from certificates.forms import RecordForm, RevokeForm, RevokeManyForm
 from certificates.models import Certificate, Request
+from certificates.services import bulk_revocation
 from certificates.views.requests import filters_in_use
 from core import clock, csv, keyset
 from core.bell import ring
@@ -194,3 +195,22 @@ def revoke(request: SignedInRequest, pk: int) -> HttpResponse:
             messages.success(request, "Revoked. Who honours it stands on this page.")
             return redirect("certificates:detail", pk)
     return page(request, "certificates/revoke.html", {"form": form, "certificate": certificate})
+
+
+@require_http_methods(["GET", "POST"])
+@allowed("hand_in")
+def revoke_many(request: SignedInRequest) -> HttpResponse:
+    """What the filter of the list shows: first what it would do, then the act."""
+    _, chosen = filters.certificates(request.GET, request=request)
+    form = RevokeManyForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        authorities = list(chosen.order_by().values_list("authority", flat=True).distinct())
+        count = attempt(form, lambda: bulk_revocation.revoke_many(chosen, actor=request.user, **form.cleaned_data))
+        if count:
+            for authority_id in authorities:
+                ring(renew_list, authority_id)
+            ring(send_due)
+            messages.success(request, f"{count:,} certificates are revoked.")
+            return redirect("certificates:list")
+    context = {"form": form, "preview": bulk_revocation.preview(chosen), "most": bulk_revocation.MOST}
+    return page(request, "certificates/revoke_many.html", context)

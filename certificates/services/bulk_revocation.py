@@ -1,0 +1,126 @@
+"""Revoking many at once: first what it would do, then the act, which means what was looked at and nothing else."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import Count, Q
+
+from accounts.models import User, Vendor
+from audit.services import Act, record_many
+from cas import bulk as register
+from cas.models import Authority
+from certificates.models import Certificate, CertificateQuerySet
+from certificates.services import mails
+from certificates.services.current import refresh_current
+from certificates.services.revocation import refuse_unknown
+from core import bulk, clock
+from core.errors import Forbidden, Refused
+from gateways.models import Gateway
+from keys import services as vault
+
+MOST = 20_000
+CHUNK = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How many of an authority or of a vendor."""
+
+    name: str
+    count: int
+    is_operated: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would be revoked: `count` certificates in force; `off_the_air` gateways have no other afterwards."""
+
+    count: int
+    off_the_air: int
+    by_authority: tuple[Share, ...]
+    by_vendor: tuple[Share, ...]
+
+
+def preview(chosen: CertificateQuerySet) -> Preview:
+    """Count what of `chosen` is in force, by whom it was signed and whose it is."""
+    open_ = _open(chosen)
+    authorities = open_.values("authority__name", "authority__origin").annotate(n=Count("pk")).order_by("-n")[:20]
+    vendors = open_.values("vendor__name").annotate(n=Count("pk")).order_by("-n")[:20]
+    named = authorities.values_list("authority__name", "n", "authority__origin")
+    kept = Certificate.objects.in_force(clock.now()).exclude(pk__in=open_.values("pk")).values("gateway")
+    return Preview(
+        open_.count(),
+        open_.order_by().exclude(gateway__in=kept).values("gateway").distinct().count(),
+        tuple(Share(name, count, origin == Authority.Origin.OPERATED) for name, count, origin in named),
+        tuple(Share(each["vendor__name"], each["n"]) for each in vendors),
+    )
+
+
+def revoke_many(chosen: CertificateQuerySet, *, actor: User, reason: str, typed: str) -> int:
+    """Revoke what of `chosen` is in force, once its number was `typed`. It cannot be taken back.
+
+    In parts of 1,000, each a transaction of its own: what an interrupted act left is revoked by doing it again.
+    """
+    refuse_unknown(reason)
+    pks = list(_open(chosen).order_by("pk").values_list("pk", flat=True)[: MOST + 1])
+    if len(pks) > MOST:
+        raise Refused("too-many", f"At most {MOST:,} are revoked at once. Narrow the filter.", field="typed")
+    if not pks:
+        raise Refused("nothing-to-revoke", "Nothing that is in force fits this filter any more.", field="typed")
+    if typed.replace(",", "").replace(" ", "") != str(len(pks)):
+        raise Refused("number-needed", f"Type {len(pks)} to revoke that many certificates.", field="typed")
+    for first in range(0, len(pks), CHUNK):
+        _revoke_part(pks[first : first + CHUNK], actor, reason)
+    return len(pks)
+
+
+def _open(chosen: CertificateQuerySet) -> CertificateQuerySet:
+    return chosen.filter(revoked_at__isnull=True, not_after__gt=clock.now())
+
+
+def _revoke_part(pks: Sequence[int], actor: User, reason: str) -> None:
+    with transaction.atomic():
+        # a second one that revokes the same waits here, and finds nothing left
+        fresh = Certificate.objects.filter(pk__in=bulk.among(pks), revoked_at__isnull=True)
+        locked = fresh.select_for_update(of=("self",)).select_related("gateway", "authority", "vendor")
+        rows = list(locked.defer("der"))
+        _refuse_foreign(rows, actor)
+        mine = bulk.among(row.pk for row in rows)
+        now = clock.now()
+        Certificate.objects.filter(pk__in=mine).update(revoked_at=now, revocation_reason=reason, revoked_by=actor)
+        _revoke_signings(rows, reason)
+        vault.destroy_keys([row.key_id for row in rows if row.key_id])
+        _refresh([row.gateway_id for row in rows])
+        _tell(rows, actor, reason)
+
+
+def _refuse_foreign(rows: Sequence[Certificate], actor: User) -> None:
+    if not actor.is_operator and any(row.vendor_id != actor.vendor_id for row in rows):
+        raise Forbidden("not-your-certificate", "You can revoke certificates of your own gateways only.")
+
+
+def _revoke_signings(rows: Sequence[Certificate], reason: str) -> None:
+    """By serial, because what an operated authority signed may have been recorded later, from a file."""
+    for key_id in {row.authority.key_id for row in rows if row.authority.key_id}:
+        register.revoke_many(key_id, [row.serial for row in rows if row.authority.key_id == key_id], reason=reason)
+
+
+def _refresh(gateways: Sequence[int]) -> None:
+    """Those that have another certificate are looked at one by one; the others have none."""
+    others = Certificate.objects.in_force(clock.now()).filter(gateway__in=bulk.among(gateways))
+    with_another = set(others.values_list("gateway", flat=True))
+    bare = bulk.among(pk for pk in gateways if pk not in with_another)
+    Gateway.objects.filter(pk__in=bare).update(current_authority=None, current_not_after=None)
+    for pk in with_another:
+        refresh_current(pk)
+
+
+def _tell(rows: Sequence[Certificate], actor: User, reason: str) -> None:
+    acts = [
+        Act("certificate", row.pk, str(row), row.vendor_id, {"serial": row.serial, "reason": reason}) for row in rows
+    ]
+    record_many(actor, "certificate.revoked", acts)
+    for vendor in Vendor.objects.filter(Q(pk__in={row.vendor_id for row in rows})):
+        own = [row for row in rows if row.vendor_id == vendor.pk]
+        mails.tell_many_revoked(vendor, own, actor=actor)
