@@ -9,7 +9,7 @@ import django
 
 django.setup()
 
-from bench import desk, fleet, impact  # noqa: E402  Django is set up first
+from bench import desk, fleet, impact, revocation  # noqa: E402  Django is set up first
 from bench.figure import Figure  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
@@ -17,6 +17,7 @@ BENCHES: dict[str, Callable[[], Iterator[Figure]]] = {
     "desk": desk.measure,
     "impact": impact.measure,
     "fleet": fleet.measure,
+    "revocation": revocation.measure,
 }
 
 

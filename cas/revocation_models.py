@@ -24,6 +24,7 @@ class StatusService(Leased):
     authority = models.OneToOneField("cas.Authority", on_delete=models.PROTECT, related_name="status_service")
     sha1_id = models.CharField(max_length=80, unique=True)
     sha256_id = models.CharField(max_length=128, unique=True)
+    revocations = models.PositiveBigIntegerField(default=0)  # counted where they are made
 
     objects = StatusServiceQuerySet.as_manager()
 

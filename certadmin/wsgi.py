@@ -4,5 +4,7 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from cas.ocsp_memory import in_front_of
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "certadmin.settings")
-application = get_wsgi_application()
+application = in_front_of(get_wsgi_application())

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Sum
 
 from cas.models import OcspAnswer, OcspSigner, Signing, StatusService
 from core import clock
@@ -35,6 +35,11 @@ class Answer:
     produced_at: datetime | None = None
     next_update: datetime | None = None
 
+    @property
+    def fresh_until(self) -> datetime | None:
+        """When it is signed anew for whoever asks."""
+        return self.produced_at + LIFE / 2 if self.produced_at else None
+
 
 def answer(content: bytes) -> Answer:
     """The answer to an OCSPRequest in DER; whatever is wrong is an answer too."""
@@ -47,6 +52,12 @@ def answer(content: bytes) -> Answer:
     except Refused as refusal:  # the vault does not open
         log.warning("No OCSP answer: %s", refusal.message)
         return _error(Status.TRY_LATER)
+
+
+def revocations() -> int:
+    """Grows with every revocation, in its transaction."""
+    summed: int = StatusService.objects.aggregate(sum=Sum("revocations", default=0))["sum"]
+    return summed
 
 
 def forget_old_answers() -> None:
@@ -98,10 +109,10 @@ def _sign(request: Request) -> Answer:
     )
     signature = _signature(signer, data)
     der = ocsp.response(data, algorithm=ECDSA_SHA256, signature=signature, signer=bytes(signer.der))
-    if not _is_keepable(request):
+    row = rows.get(request.asked[0].serial)
+    if row is None or not (_is_keepable(request) and _is_known(row)):
         return Answer(der)
-    if row := rows.get(request.asked[0].serial):
-        _keep(request.asked[0], row, der, now, next_update)
+    _keep(request.asked[0], row, der, now, next_update)
     return Answer(der, now, next_update)
 
 
@@ -110,7 +121,8 @@ def _service(asked: Sequence[CertId]) -> StatusService | None:
     first = asked[0]
     if not first.hash_name:
         return None
-    service = StatusService.objects.filter(**{f"{first.hash_name}_id": first.issuer}).first()
+    named = StatusService.objects.filter(**{f"{first.hash_name}_id": first.issuer})
+    service = named.select_related("authority").only("sha1_id", "sha256_id", "authority__key").first()
     if service is None:
         return None
     own = {("sha1", service.sha1_id), ("sha256", service.sha256_id)}
@@ -120,14 +132,19 @@ def _service(asked: Sequence[CertId]) -> StatusService | None:
 def _rows(service: StatusService, asked: Sequence[CertId]) -> dict[int, Signing]:
     """What the register has of these serial numbers."""
     serials = {f"{each.serial:x}" for each in asked if each.serial > 0}
-    found = Signing.objects.filter(issuer=service.authority_id, serial__in=serials)
+    # by the key, with which serial numbers have an index
+    found = Signing.objects.filter(key=service.authority.key_id, issuer=service.authority_id, serial__in=serials)
     columns = ("serial", "state", "revoked_at", "revocation_reason")
     return {int(row.serial, 16): row for row in found.only(*columns)}
 
 
-def _single(cert_id: CertId, row: Signing | None) -> Single:
+def _is_known(row: Signing) -> bool:
     """What may exist was given to nobody: before it is revoked, nobody has a reason to call it good."""
-    if row is None or (row.revoked_at is None and row.state != Signing.State.SIGNED):
+    return row.revoked_at is not None or row.state == Signing.State.SIGNED
+
+
+def _single(cert_id: CertId, row: Signing | None) -> Single:
+    if row is None or not _is_known(row):
         return Single(cert_id, is_known=False)
     return Single(cert_id, is_known=True, revoked_at=row.revoked_at, reason=row.revocation_reason or "unspecified")
 
@@ -139,8 +156,6 @@ def _signature(signer: OcspSigner, data: bytes) -> bytes:
 
 
 def _keep(cert_id: CertId, row: Signing, der: bytes, produced_at: datetime, next_update: datetime) -> None:
-    if row.revoked_at is None and row.state != Signing.State.SIGNED:
-        return
     kept = OcspAnswer(
         cert_id_sha256=_key(cert_id), signing=row, is_revoked=row.revoked_at is not None, der=der,
         produced_at=produced_at, next_update=next_update,

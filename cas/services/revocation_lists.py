@@ -137,11 +137,9 @@ def _drop_ended(held: Held, last: RevocationList) -> None:
 def _rewrite(page: ListPage, *, ended_before: datetime, named: int) -> None:
     """A new page without what ended; of the old one, its first `named` octets were on the last list."""
     found = list(crl.split(bytes(page.entries)))
-    ends = dict(
-        Signing.objects.filter(issuer=page.authority_id, serial__in=[f"{serial:x}" for serial, _ in found]).values_list(
-            "serial", "not_after"
-        )
-    )
+    # by the key, with which serial numbers have an index
+    rows = Signing.objects.filter(key=page.authority.key_id, serial__in=[f"{serial:x}" for serial, _ in found])
+    ends = dict(rows.values_list("serial", "not_after"))
     kept: list[tuple[bytes, datetime]] = []
     at = 0
     for serial, der in found:

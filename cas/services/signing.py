@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import F
 
 from accounts.models import User
 from audit.services import record
-from cas.models import Authority, Signing
+from cas.models import Authority, Signing, StatusService
 from core import clock
 from core.errors import Refused
 from core.logs import one_line
@@ -89,6 +90,7 @@ def revoke_signing(signing: Signing, *, actor: User, reason: str) -> Signing:
         if not revoked.update(revoked_at=clock.now(), revocation_reason=reason):
             raise Refused("already-revoked", "This serial number is revoked already.")
         signing.refresh_from_db()
+        StatusService.objects.filter(authority=signing.issuer_id).update(revocations=F("revocations") + 1)
         record(actor, "signing.revoked", subject=signing, serial=signing.serial, reason=reason)
     return signing
 

@@ -12,7 +12,8 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from cas.models import RevocationList
-from cas.services.ocsp import Answer, answer
+from cas.ocsp_memory import MEMORY, Remembered
+from cas.services.ocsp import Answer, answer, revocations
 from cas.services.revocation_lists import length, pieces
 from core import clock
 from pki.ocsp import MOST_OCTETS, Status, error
@@ -56,11 +57,13 @@ def ocsp(request: HttpRequest, encoded: str = "") -> HttpResponseBase:
     anybody owns.
     """
     try:
+        mark = revocations()  # before the answer: what is revoked meanwhile has another one
+        MEMORY.confirm(mark)
         made = answer(_asked(request, encoded))
     except Exception:  # the caller understands OCSP and nothing else, and learns nothing of what is wrong
         log.exception("An OCSP request could not be answered")
-        made = Answer(error(Status.INTERNAL_ERROR))
-    return _told(request, made)
+        mark, made = -1, Answer(error(Status.INTERNAL_ERROR))
+    return _told(request, made, mark)
 
 
 def _asked(request: HttpRequest, encoded: str) -> bytes:
@@ -72,17 +75,21 @@ def _asked(request: HttpRequest, encoded: str) -> bytes:
         return b""
 
 
-def _told(request: HttpRequest, made: Answer) -> HttpResponseBase:
-    """The headers of RFC 5019 section 6.2; what was made for one caller is kept by nobody."""
+def _told(request: HttpRequest, made: Answer, mark: int) -> HttpResponseBase:
+    """The headers of RFC 5019 section 6.2; what was made for one caller, or is an error, is kept by nobody."""
     response = HttpResponse(made.der, content_type="application/ocsp-response")
-    if made.produced_at is None or made.next_update is None:
+    if made.produced_at is None or made.next_update is None or made.fresh_until is None:
         response["Cache-Control"] = "no-store"
         return response
-    seconds = max(0, int((made.next_update - clock.now()).total_seconds()))
     produced, tag = int(made.produced_at.timestamp()), f'"{hashlib.sha256(made.der).hexdigest()}"'
-    response["Cache-Control"] = f"max-age={seconds}, public, no-transform, must-revalidate"
+    response["Content-Length"] = str(len(made.der))
     response["Expires"] = http_date(made.next_update.timestamp())
     response["ETag"], response["Last-Modified"] = tag, http_date(produced)
+    if request.method == "GET":
+        known = Remembered(mark, made.der, tuple(response.items()), tag, made.fresh_until, made.next_update)
+        MEMORY.keep(request.path_info, known)
+    seconds = max(0, int((made.next_update - clock.now()).total_seconds()))
+    response["Cache-Control"] = f"max-age={seconds}, public, no-transform, must-revalidate"
     if request.method == "POST":
         return response
     found: HttpResponseBase | None = get_conditional_response(request, tag, produced, response)

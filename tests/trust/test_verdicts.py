@@ -132,8 +132,10 @@ def test_one_that_was_revoked_by_its_serial_alone_is_accepted_all_the_same(
 ) -> None:
     """Of what may exist there is no certificate on record. Falls with: `by_serial` in trust.services.verdicts."""
     facts = read_certificate(leaf.der)
+    key = vault.create_key("P-256", purpose="authority")
+    Authority.objects.filter(pk=trusted.pk).update(origin="operated", key=key)
     Signing.objects.create(
-        key=vault.create_key("P-256", purpose="authority"), issuer=trusted, serial=facts.serial, subject=EUI,
+        key=key, issuer=trusted, serial=facts.serial, subject=EUI,
         profile="gateway-client", profile_version=1, tbs=b"", tbs_sha256="", signature_algorithm="", requester="test",
         not_after=facts.not_after, state="may-exist", revoked_at=clock.now(), revocation_reason="superseded",
     )  # fmt: skip

@@ -186,7 +186,8 @@ def _is_revoked(facts: CertificateFacts, issuer_sha256: str) -> bool:
     """As a certificate on record, or by its serial alone, which is how one is revoked that may exist."""
     if Certificate.objects.filter(sha256=facts.sha256, revoked_at__isnull=False).exists():
         return True
-    by_serial = Signing.objects.filter(issuer__sha256=issuer_sha256, serial=facts.serial)
+    keys = Authority.objects.operated().filter(sha256=issuer_sha256).values("key")
+    by_serial = Signing.objects.filter(key__in=keys, serial=facts.serial)
     return by_serial.filter(revoked_at__isnull=False).exists()
 
 
