@@ -17,6 +17,7 @@ SENTENCES = {
     "person.activated": "Access of {subject} given back",
     "invitation.sent": "{email} invited as {role}",
     "invitation.revoked": "Invitation of {email} revoked",
+    "kek.replaced": "Key-encryption key {old} replaced by {new}",
     "vendor.created": "Vendor {subject} created",
     "vendor.changed": "Vendor {subject} changed",
     "contact.added": "Contact {email} of {vendor} added",

@@ -15,6 +15,8 @@ DEBUG = False
 SECRET_KEY = environment.text("SECRET_KEY") or environment.secret_in(DATA_DIR / "secret-key")
 KEK = environment.text("KEK")  # base64 of 32 octets; else the file
 KEK_FILE = Path(environment.text("KEK_PATH", str(DATA_DIR / "key-encryption-key")))
+OLD_KEK = environment.text("OLD_KEK")  # only while one replaces the other: what either opens is opened
+NEW_KEK = environment.text("NEW_KEK")
 MAKES_KEK = not PRODUCTION  # on the first run of the embedded mode
 
 PUBLIC_URL = environment.text("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 
 from core import bulk, clock
@@ -29,36 +29,24 @@ KEY_COLUMNS = (
 def create_key(key_type: str, *, purpose: str) -> Key:
     """Make a key pair and keep its private half sealed."""
     check_kek()
-    key_id = uuid.uuid4()
     private_der = private_keys.generate(key_type)
-    public_der = private_keys.public_key_der(private_der)
-    sealed = sealing.seal(private_der, kek=kek.read(), key_id=str(key_id))
-    return Key.objects.create(
-        id=key_id,
-        purpose=purpose,
-        key_type=key_type,
-        public_key=public_der,
-        spki_sha256=hashlib.sha256(public_der).hexdigest(),
-        kek_id=sealed.kek_id,
-        wrap_nonce=sealed.wrap_nonce,
-        wrapped_key=sealed.wrapped_key,
-        nonce=sealed.nonce,
-        ciphertext=sealed.ciphertext,
-    )
+    with transaction.atomic():
+        row = _new_row(key_type, purpose, private_der, wrapping=_sealing_kek())
+        return Key.objects.create(**dict(zip(KEY_COLUMNS, row, strict=True)))
 
 
 def create_keys(key_type: str, count: int, *, purpose: str) -> list[tuple[uuid.UUID, bytes]]:
     """Make many key pairs in the caller's transaction; return the id and the SubjectPublicKeyInfo (DER) of each."""
-    check_kek()
-    wrapping = kek.read()
-    rows = [_new_row(key_type, purpose, wrapping) for _ in range(count)]
-    bulk.insert(Key, KEY_COLUMNS, rows)
+    with transaction.atomic():
+        wrapping = _sealing_kek()
+        made = (private_keys.generate(key_type) for _ in range(count))
+        rows = [_new_row(key_type, purpose, private_der, wrapping=wrapping) for private_der in made]
+        bulk.insert(Key, KEY_COLUMNS, rows)
     return [(row[0], row[3]) for row in rows]
 
 
-def _new_row(key_type: str, purpose: str, wrapping: bytes) -> tuple[Any, ...]:
+def _new_row(key_type: str, purpose: str, private_der: bytes, *, wrapping: bytes) -> tuple[Any, ...]:
     key_id = uuid.uuid4()
-    private_der = private_keys.generate(key_type)
     public_der = private_keys.public_key_der(private_der)
     sealed = sealing.seal(private_der, kek=wrapping, key_id=str(key_id))
     spki_sha256 = hashlib.sha256(public_der).hexdigest()
@@ -101,7 +89,7 @@ def open_private_key(key_id: uuid.UUID) -> bytes:
     if row.destroyed_at is not None:
         raise Refused("key-destroyed", "This private key was destroyed. Request a new certificate instead.")
     try:
-        return sealing.open_sealed(_sealed(row), kek=kek.read(), key_id=str(row.pk))
+        return sealing.open_sealed(sealed_of(row), kek=kek_of(row), key_id=str(row.pk))
     except SealBroken as broken:
         raise WrongKek(broken.code, broken.message) from None
 
@@ -148,9 +136,15 @@ def prepare() -> bool:
 
 
 def check_kek() -> None:
-    """Raise `NoKek` or `WrongKek` unless the configured key opens this database's canary."""
+    """Raise `NoKek` or `WrongKek` unless a key at hand opens this database's canary."""
+    open_canary(_canary())
+
+
+def open_canary(row: Canary) -> bytes:
+    """Return the key that this database seals with: the one at hand that opens its canary."""
     try:
-        sealing.check_canary(_sealed(_canary()), kek=kek.read())
+        wrapping = kek_of(row)
+        sealing.check_canary(sealed_of(row), kek=wrapping)
     except SealBroken:
         raise WrongKek(
             "wrong-kek",
@@ -159,6 +153,23 @@ def check_kek() -> None:
         ) from None
     except PkiError as error:
         raise WrongKek(error.code, error.message) from None
+    return wrapping
+
+
+def kek_of(row: Key | Canary) -> bytes:
+    """The key at hand under which the row is sealed; where there is none, the one in use, which will not open it."""
+    return kek.held().get(row.kek_id) or kek.read()
+
+
+def _sealing_kek() -> bytes:
+    """What to seal with until the caller's transaction ends: no rotation goes past it before that, so that none of its
+    rows is left under the old key. SQLite lets only one write at a time."""
+    row = _canary()
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM keys_canary FOR SHARE")
+        row.refresh_from_db()
+    return open_canary(row)
 
 
 def _canary() -> Canary:
@@ -179,7 +190,8 @@ def _canary() -> Canary:
         return Canary.objects.get()
 
 
-def _sealed(row: Key | Canary) -> Sealed:
+def sealed_of(row: Key | Canary) -> Sealed:
+    """The columns of a row as the value that they were."""
     return Sealed(
         wrapped_key=bytes(row.wrapped_key or b""),
         wrap_nonce=bytes(row.wrap_nonce or b""),

@@ -7,7 +7,7 @@ made afterwards, without touching the key-encryption key.
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -54,17 +54,20 @@ def seal(plaintext: bytes, *, kek: bytes, key_id: str, purpose: str = "private-k
 def open_sealed(sealed: Sealed, *, kek: bytes, key_id: str, purpose: str = "private-key") -> bytes:
     """Decrypt what `seal` made. Raises `SealBroken`, whose code tells `wrong-kek` from `data-key-destroyed`
     from `seal-broken` (altered, or taken from another row)."""
-    if not sealed.wrapped_key:
-        raise SealBroken(
-            "data-key-destroyed", "This key was destroyed after its holder had received it; make a new one."
-        )
-    if not hmac.compare_digest(sealed.kek_id, kek_id(kek)):
-        raise SealBroken("wrong-kek", "This was sealed under another key-encryption key; configure that one.")
+    data_key = _data_key(sealed, kek=kek, key_id=key_id, purpose=purpose)
     try:
-        data_key = AESGCM(kek).decrypt(sealed.wrap_nonce, sealed.wrapped_key, _bound_to("data-key", purpose, key_id))
         return AESGCM(data_key).decrypt(sealed.nonce, sealed.ciphertext, _bound_to("secret", purpose, key_id))
     except (InvalidTag, ValueError):
-        raise SealBroken("seal-broken", "The stored secret has been altered; restore it from a backup.") from None
+        raise _broken() from None
+
+
+def rewrap(sealed: Sealed, *, old: bytes, new: bytes, key_id: str, purpose: str = "private-key") -> Sealed:
+    """Put the data key from under the key-encryption key `old` under `new`. The secret itself is not touched, nor
+    opened. Raises `SealBroken` as `open_sealed` does."""
+    _check_kek(new)
+    data_key, wrap_nonce = _data_key(sealed, kek=old, key_id=key_id, purpose=purpose), secrets.token_bytes(NONCE_SIZE)
+    wrapped_key = AESGCM(new).encrypt(wrap_nonce, data_key, _bound_to("data-key", purpose, key_id))
+    return replace(sealed, wrapped_key=wrapped_key, wrap_nonce=wrap_nonce, kek_id=kek_id(new))
 
 
 def kek_id(kek: bytes) -> str:
@@ -78,10 +81,33 @@ def seal_canary(kek: bytes) -> Sealed:
     return seal(CANARY, kek=kek, key_id=CANARY_ID, purpose="canary")
 
 
+def rewrap_canary(canary: Sealed, *, old: bytes, new: bytes) -> Sealed:
+    """The same value under the key-encryption key `new`."""
+    check_canary(canary, kek=old)
+    return rewrap(canary, old=old, new=new, key_id=CANARY_ID, purpose="canary")
+
+
 def check_canary(canary: Sealed, *, kek: bytes) -> None:
     """Raise `SealBroken` unless `kek` is the key-encryption key that sealed the canary."""
     if open_sealed(canary, kek=kek, key_id=CANARY_ID, purpose="canary") != CANARY:
         raise SealBroken("wrong-kek", "This is not the key-encryption key of this database; configure the right one.")
+
+
+def _data_key(sealed: Sealed, *, kek: bytes, key_id: str, purpose: str) -> bytes:
+    if not sealed.wrapped_key:
+        raise SealBroken(
+            "data-key-destroyed", "This key was destroyed after its holder had received it; make a new one."
+        )
+    if not hmac.compare_digest(sealed.kek_id, kek_id(kek)):
+        raise SealBroken("wrong-kek", "This was sealed under another key-encryption key; configure that one.")
+    try:
+        return AESGCM(kek).decrypt(sealed.wrap_nonce, sealed.wrapped_key, _bound_to("data-key", purpose, key_id))
+    except (InvalidTag, ValueError):
+        raise _broken() from None
+
+
+def _broken() -> SealBroken:
+    return SealBroken("seal-broken", "The stored secret has been altered; restore it from a backup.")
 
 
 def _check_kek(kek: bytes) -> None:
