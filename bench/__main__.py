@@ -9,13 +9,14 @@ import django
 
 django.setup()
 
-from bench import desk, fleet, impact, revocation  # noqa: E402  Django is set up first
+from bench import batch, desk, fleet, impact, revocation  # noqa: E402  Django is set up first
 from bench.figure import Figure  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
 BENCHES: dict[str, Callable[[], Iterator[Figure]]] = {
     "desk": desk.measure,
     "impact": impact.measure,
+    "batch": batch.measure,
     "fleet": fleet.measure,
     "revocation": revocation.measure,
 }
