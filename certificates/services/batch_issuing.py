@@ -13,7 +13,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
 
 from audit.services import SYSTEM, Act, record, record_many
 from cas import bulk as register
@@ -25,10 +24,10 @@ from certificates.models import MAX_ATTEMPTS, Batch, Certificate, Chunk, KeyHold
 from certificates.services.batch_checking import Seen, judge
 from certificates.services.batches import settle
 from certificates.services.content import hash_content
+from certificates.services.current import refresh_after_issue
 from certificates.services.policy import refuse_unusable
 from core import bulk, clock
 from core.errors import Refused
-from gateways.models import Gateway
 from keys import services as vault
 from keys.kek import NoKek, WrongKek
 from pki.errors import PkiError
@@ -263,7 +262,7 @@ def _finish(chunk: Chunk, owner: str, wanted: Sequence[Wanted], ders: Sequence[b
         rows.insert_certificates(certificates)
         ids = bulk.among(each.request_id for each in wanted)
         Request.objects.filter(pk__in=ids).update(state=Request.State.ISSUED, failure="")
-        _refresh_current(chunk.batch, wanted, now)
+        _refresh_current(chunk.batch, wanted)
         _tell(chunk.batch, wanted, certificates)
 
 
@@ -298,14 +297,10 @@ def _certificate_rows(
     ]
 
 
-def _refresh_current(batch: Batch, wanted: Sequence[Wanted], now: datetime) -> None:
-    """As `certificates.services.current` for one: the new certificate counts where none in force lasts longer."""
+def _refresh_current(batch: Batch, wanted: Sequence[Wanted]) -> None:
     for end in {each.reservation.not_after for each in wanted}:
-        accepted_until = min(end, batch.authority.not_after)
-        mine = bulk.among(each.gateway_id for each in wanted if each.reservation.not_after == end)
-        shorter = Q(current_not_after__isnull=True) | Q(current_not_after__lte=accepted_until)
-        owned = Gateway.objects.filter(pk__in=mine, vendor=batch.vendor_id).filter(shorter)
-        owned.update(current_authority=batch.authority_id, current_not_after=accepted_until)
+        mine = [each.gateway_id for each in wanted if each.reservation.not_after == end]
+        refresh_after_issue(mine, batch.vendor_id, batch.authority, end)
 
 
 def _tell(batch: Batch, wanted: Sequence[Wanted], certificates: Sequence[CertificateRow]) -> None:

@@ -12,11 +12,10 @@ from cas import bulk as register
 from cas.models import Authority
 from certificates.models import Certificate, CertificateQuerySet
 from certificates.services import mails
-from certificates.services.current import refresh_current
+from certificates.services.current import refresh_after_revocation
 from certificates.services.revocation import refuse_unknown
 from core import bulk, clock
 from core.errors import Forbidden, Refused
-from gateways.models import Gateway
 from keys import services as vault
 
 MOST = 20_000
@@ -91,7 +90,7 @@ def _revoke_part(pks: Sequence[int], actor: User, reason: str) -> None:
         Certificate.objects.filter(pk__in=mine).update(revoked_at=now, revocation_reason=reason, revoked_by=actor)
         _revoke_signings(rows, reason)
         vault.destroy_keys([row.key_id for row in rows if row.key_id])
-        _refresh([row.gateway_id for row in rows])
+        refresh_after_revocation([row.gateway_id for row in rows])
         _tell(rows, actor, reason)
 
 
@@ -104,16 +103,6 @@ def _revoke_signings(rows: Sequence[Certificate], reason: str) -> None:
     """By serial, because what an operated authority signed may have been recorded later, from a file."""
     for key_id in {row.authority.key_id for row in rows if row.authority.key_id}:
         register.revoke_many(key_id, [row.serial for row in rows if row.authority.key_id == key_id], reason=reason)
-
-
-def _refresh(gateways: Sequence[int]) -> None:
-    """Those that have another certificate are looked at one by one; the others have none."""
-    others = Certificate.objects.in_force(clock.now()).filter(gateway__in=bulk.among(gateways))
-    with_another = set(others.values_list("gateway", flat=True))
-    bare = bulk.among(pk for pk in gateways if pk not in with_another)
-    Gateway.objects.filter(pk__in=bare).update(current_authority=None, current_not_after=None)
-    for pk in with_another:
-        refresh_current(pk)
 
 
 def _tell(rows: Sequence[Certificate], actor: User, reason: str) -> None:
