@@ -13,7 +13,7 @@ from certificates.services import destroy_due_keys
 from certificates.services import issue as issue_one
 from certificates.services.batch_checking import check_chunk
 from certificates.services.batch_issuing import issue_chunk
-from certificates.services.batches import work_left
+from certificates.services.batches import settle_all, work_left
 from certificates.services.renewal import renew_due
 from core import clock
 from core.bell import ring
@@ -63,7 +63,8 @@ def sweep() -> None:
 
 
 def _sweep_chunks(end: float) -> None:
-    """Chunks of batches that nobody was told of, or whose worker died."""
+    """Chunks of batches that nobody was told of, or whose worker died, and batches that nobody moved on."""
+    settle_all()
     for chunk_id in Chunk.objects.due(clock.now()).values_list("pk", flat=True)[:MOST_AT_ONCE]:
         if time.monotonic() >= end:
             return

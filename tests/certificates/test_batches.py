@@ -12,7 +12,7 @@ from cas import bulk as register
 from cas.models import Authority, Signing
 from cas.services.signing import revoke_signing
 from certificates.models import Batch, Certificate, Chunk, Line, Request
-from certificates.services import batches, set_policy
+from certificates.services import batch_checking, batches, set_policy
 from certificates.services.batch_checking import check_chunk
 from certificates.services.batch_issuing import issue_chunk
 from certificates.services.batches import Entry, Wish, approve_batch, cancel_batch, create_batch, refuse_batch
@@ -261,6 +261,21 @@ def test_what_a_dead_worker_reserved_is_finished_with_the_same_serials(
     batch.refresh_from_db()
     assert (batch.state, batch.chunks.counts()["issued"]) == ("done", 7)
     assert set(Certificate.objects.values_list("serial", flat=True)) == reserved
+
+
+def test_a_batch_whose_last_worker_died_after_its_chunk_is_moved_on(
+    operator: User, vendor: Vendor, fleet: list[Gateway], automatic: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Falls with: `settle_all` in certificates.tasks."""
+    batch = hand_in(operator, vendor, from_csrs(EUIS))
+    with monkeypatch.context() as patch:
+        patch.setattr(batch_checking, "settle", lambda _: None)
+        for pk in batch.chunks.values_list("pk", flat=True):
+            check_chunk(pk)
+    sweep()
+    sweep()
+    batch.refresh_from_db()
+    assert (batch.state, Certificate.objects.count()) == ("done", 7)
 
 
 def test_what_was_revoked_while_its_worker_was_dead_is_not_signed(

@@ -25,6 +25,7 @@ from cas.services.operate import Plan, create_issuing, create_root  # noqa: E402
 from certificates import tasks  # noqa: E402
 from certificates.models import Certificate, Request  # noqa: E402
 from certificates.services import issuing, request_certificate, set_policy  # noqa: E402
+from certificates.services.batches import Entry, Wish, create_batch, work_left  # noqa: E402
 from core.bell import ring  # noqa: E402
 from gateways.models import Gateway  # noqa: E402
 from gateways.services import register  # noqa: E402
@@ -68,6 +69,19 @@ def request(start: str, count: str) -> list[int]:
         ring(tasks.issue, row.pk)
         made.append(row.pk)
     return made
+
+
+def batch(start: str, count: str) -> int:
+    """Register gateways from EUI number `start` on, hand in a batch for all of them, and ring."""
+    operator, vendor = _operator(), Vendor.objects.get()
+    euis = [eui_of(number) for number in range(int(start), int(start) + int(count))]
+    for eui in euis:
+        register(operator, vendor, eui)
+    wish = Wish("a test", 365, "P-256")
+    made = create_batch(operator, vendor, [Entry(eui) for eui in euis], wish, idempotency_key=f"batch-{start}")
+    for pk in work_left(made):
+        ring(tasks.work_on_chunk, pk)
+    return made.pk
 
 
 def again(start: str, count: str) -> list[int]:
@@ -199,8 +213,8 @@ def _operator() -> User:
 ACTS = {
     act.__name__: act
     for act in (
-        world, people, request, again, publish, publish_only, published, export, connect, authorities, sweep_once,
-        half_way, look_for_ends, deliver, check_stores, go_on, backup, restore, verify_audit,
+        world, people, request, batch, again, publish, publish_only, published, export, connect, authorities,
+        sweep_once, half_way, look_for_ends, deliver, check_stores, go_on, backup, restore, verify_audit,
     )
 }  # fmt: skip
 

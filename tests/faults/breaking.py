@@ -2,8 +2,9 @@
 product itself has no such points.
 
 A file `<step>-<EUI>` in the folder CERTADMIN_FAULTS kills the process that comes by, once: it takes the file along.
-A file `crash-<EUI>` stays, and crashes every process that works on that gateway's request. The file that
-CERTADMIN_FAULT_CLOCK names holds how many seconds the clock is ahead.
+A file with the name of a step of BATCH does so for whatever chunk comes by. A file `crash-<EUI>` stays, and crashes
+every process that works on that gateway's request. The file that CERTADMIN_FAULT_CLOCK names holds how many seconds the
+clock is ahead.
 """
 
 import os
@@ -28,6 +29,13 @@ KILL = {  # the step, and the function of `certificates.services.issuing` before
     "in-insert": ("_tell", "after"),  # all is written and nothing is committed
     "after-insert": ("_finish", "after"),
 }
+BATCH = {  # the same of the services that work on a batch, whichever chunk comes by
+    "batch-before-check": ("batch_checking", "_write", "before"),
+    "batch-after-reserve": ("batch_issuing", "_reserve", "after"),
+    "batch-after-sign": ("batch_issuing", "_finish", "before"),
+    "batch-in-insert": ("batch_issuing", "_tell", "after"),
+    "batch-after-insert": ("batch_issuing", "_finish", "after"),
+}
 SIGNED_AND_NOT_KEPT = "signed-not-kept"  # the signature is made, and its row does not have it yet
 STEPS = (*KILL, SIGNED_AND_NOT_KEPT)
 
@@ -46,11 +54,15 @@ class Breaking(AppConfig):
 def _install_ends(folder: Path) -> None:
     from cas.services import signing  # noqa: PLC0415  models are there only now
     from certificates.models import Request  # noqa: PLC0415
-    from certificates.services import issuing  # noqa: PLC0415
+    from certificates.services import batch_checking, batch_issuing, issuing  # noqa: PLC0415
 
+    services = {"batch_checking": batch_checking, "batch_issuing": batch_issuing}
     for step, (name, when) in KILL.items():
         _wrap(issuing, name, when, lambda request, *_, step=step: _die_once(folder / f"{step}-{request.gateway.eui}"))
     _wrap(issuing, "_issue", "before", lambda request, *_: _crash(folder / f"crash-{request.gateway.eui}"))
+
+    for step, (module, name, when) in BATCH.items():
+        _wrap(services[module], name, when, lambda *_, step=step: _die_once(folder / step))
 
     def _die_with_signature(row: Any, *_: Any) -> None:
         for eui in Request.objects.filter(signing=row.pk).values_list("gateway__eui", flat=True):

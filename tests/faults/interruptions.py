@@ -7,6 +7,7 @@ from tests.faults import reader
 from tests.faults.breaking import STEPS
 from tests.faults.deployment import Deployment, eui_of
 from tests.faults.scenarios import seal
+from tests.servers import wait_until
 
 BREAKING = "tests.faults.settings"
 
@@ -21,6 +22,18 @@ def killed_at(desk: Deployment, count: int, steps: Sequence[str]) -> None:
     desk.act("request", 0, count)  # first: a worker that is already waiting notices only every 5 s that its child died
     _start(desk, _breaking(marks))
     desk.settle(seconds=120)
+    assert list(marks.iterdir()) == [], "a step was never reached"
+    seal(desk)
+    reader.check(desk, issued=count)
+
+
+def killed_batch(desk: Deployment, count: int, steps: Sequence[str]) -> None:
+    """The worker on a batch dies at each of these steps, once."""
+    marks = _mark(desk, steps)
+    desk.act("batch", 0, count)
+    _start(desk, _breaking(marks))
+    done = "SELECT count(*) FROM certificates_batch WHERE state = 'done'"
+    wait_until(lambda: desk.number(done) == 1, seconds=120, what="the end of the batch")
     assert list(marks.iterdir()) == [], "a step was never reached"
     seal(desk)
     reader.check(desk, issued=count)

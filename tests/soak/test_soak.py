@@ -12,7 +12,7 @@ import pytest
 from core.store import DirectoryStore
 from pki.bundle import index_paths, read_as_go, read_index
 from tests.faults import commits, interruptions, outages, restores, scenarios
-from tests.faults.breaking import STEPS
+from tests.faults.breaking import BATCH, STEPS
 from tests.faults.deployment import Deployment
 from tests.soak.conftest import ROWS
 
@@ -36,6 +36,7 @@ FAULTS: dict[str, tuple[int, Callable[[Deployment, int], None]]] = {
     "the final insert of one fails": (50, scenarios.failing_insert),
     "another key-encryption key": (50, scenarios.missing_kek),
     **{f"kill -9 at the step {step}": (50, partial(interruptions.killed_at, steps=[step])) for step in STEPS},
+    **{f"kill -9 at the step {step}": (2000, partial(interruptions.killed_batch, steps=[step])) for step in BATCH},
     "one request crashes its worker": (50, interruptions.crashing_request),
     "no mail server for a day, and one refused recipient": (50, outages.smtp_away),
     "no beat for a day": (50, outages.beat_dead),
