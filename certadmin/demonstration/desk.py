@@ -16,7 +16,8 @@ from cas.services.evidence import What
 from certadmin.demonstration.cast import CUPS_URI, DEPLOYMENT, Company, Person
 from certadmin.demonstration.outside import OutsideAuthority, make_csr, make_leaf, sign_code
 from certificates import services as certificates
-from certificates.models import Certificate, Request
+from certificates.models import Batch, Certificate, Request
+from certificates.services.batch_archive import confirm_receipt
 from certificates.services.batch_checking import check_chunk
 from certificates.services.batch_issuing import issue_chunk
 from certificates.services.batches import Entry, Wish, create_batch, work_left
@@ -187,6 +188,11 @@ class Desk:
         for act in (check_chunk, issue_chunk):
             for pk in work_left(made):
                 act(pk)
+
+    def confirm_batch(self, person: Person, source: str) -> None:
+        """Say that the private keys of a batch arrived."""
+        made = Batch.objects.get(vendor=self.vendors[person.vendor], source=f"EUIs of {source}")
+        confirm_receipt(made, actor=self.person(person))
 
     def decide(self, eui: str, *, by: Person, is_issued: bool = True) -> None:
         request = self.requests[eui]

@@ -151,6 +151,7 @@ def _solveig(desk: Desk, table: Timetable, dice: random.Random) -> None:
         table.at(-12 + number / 4, partial(desk.request, VERA, eui(SOLVEIG, number), days=YEARS))
     euis = [eui(SOLVEIG, number) for number in range(31, 35)]
     table.at(-15, partial(desk.batch, VERA, [*euis, f"{euis[0][:-1]}", eui(KESTREL, 3)], "crate-14.csv"))
+    table.at(-14.8, partial(desk.confirm_batch, VERA, "crate-14.csv"))
     reason = Signing.Reason.SUPERSEDED
     table.at(-40, partial(desk.revoke, VERA, eui(SOLVEIG, 8), reason=reason))
     table.at(-9, partial(desk.let_issue, SOLVEIG, ISSUING.name, automatic=False, by=TOMAS))
