@@ -20,6 +20,7 @@ from django.db import connection  # noqa: E402
 from accounts.models import Role, User, Vendor  # noqa: E402
 from alerts.models import Notice  # noqa: E402
 from alerts.tasks import send_due_notices  # noqa: E402
+from audit.services import seal_pending  # noqa: E402
 from cas.models import Authority  # noqa: E402
 from cas.services.operate import Plan, create_issuing, create_root  # noqa: E402
 from certificates import tasks  # noqa: E402
@@ -195,6 +196,11 @@ def export(folder: str) -> list[str]:
     return written
 
 
+def seal() -> int:
+    """What the sealer does, here and now."""
+    return seal_pending()
+
+
 def verify_audit() -> str:
     """What `manage.py verify_audit` says; raises where the record does not verify."""
     return _said("verify_audit")
@@ -214,7 +220,7 @@ ACTS = {
     act.__name__: act
     for act in (
         world, people, request, batch, again, publish, publish_only, published, export, connect, authorities,
-        sweep_once, half_way, look_for_ends, deliver, check_stores, go_on, backup, restore, verify_audit,
+        sweep_once, half_way, look_for_ends, deliver, check_stores, go_on, backup, restore, seal, verify_audit,
     )
 }  # fmt: skip
 
