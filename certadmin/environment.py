@@ -4,6 +4,7 @@ import hashlib
 import os
 import secrets
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -33,15 +34,11 @@ def secret_in(path: Path) -> str:
     """Return the secret in `path`, made on the first run with mode 0600."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        made = path.with_name(f"{path.name}.{os.getpid()}")
-        made.touch(mode=0o600)
-        made.write_text(secrets.token_urlsafe(48) + "\n")
-        try:
-            os.link(made, path)  # fails where another process was faster: then its secret is the one
-        except FileExistsError:
-            pass
-        finally:
-            made.unlink()
+        with tempfile.NamedTemporaryFile("w", dir=path.parent) as made:  # mode 0600
+            made.write(secrets.token_urlsafe(48) + "\n")
+            made.flush()
+            with suppress(FileExistsError):  # another was faster: then its secret is the one
+                os.link(made.name, path)
     return path.read_text().strip()
 
 

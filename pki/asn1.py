@@ -1,13 +1,13 @@
-"""Writes DER (X.690): the few forms that lists of revoked certificates and OCSP are made of.
+"""Writes DER (X.690): the few forms that are put together here, and not by `cryptography`.
 
 Strict in what it gives: the shortest lengths and integers, times as RFC 5280 section 4.1.2.5 wants them.
 """
 
 from datetime import UTC, datetime
 
-from pki.der import GENERALIZED_TIME, INTEGER, OCTET_STRING, SEQUENCE, UTC_TIME, DerReader
+from pki.der import BIT_STRING, GENERALIZED_TIME, INTEGER, OCTET_STRING, SEQUENCE, UTC_TIME, DerReader
 
-BIT_STRING, ENUMERATED, OBJECT_IDENTIFIER = 0x03, 0x0A, 0x06
+ENUMERATED = 0x0A
 TRUE = b"\x01\x01\xff"
 _VERSION = 0xA0
 

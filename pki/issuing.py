@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from pki import asn1
 from pki.certificate_template import (
     BACKDATING,
     EXTENDED_KEY_USAGES,
@@ -29,10 +30,10 @@ from pki.errors import PkiError
 from pki.lint import refuse_lint
 from pki.loading import load_certificate
 from pki.signatures import (
-    ECDSA_SHA256,
     ECDSA_SHA384,
     RSA_SHA256,
     PublicKey,
+    algorithm_named,
     hash_algorithm,
     is_signed_by,
     read_public_key,
@@ -53,7 +54,6 @@ __all__ = [
 
 NO_EXPIRY = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)  # RFC 5280 section 4.1.2.5
 
-_ALGORITHMS = {algorithm.name: algorithm for algorithm in (ECDSA_SHA256, ECDSA_SHA384, RSA_SHA256)}
 _KEY_USAGES = {
     "digitalSignature": "digital_signature",
     "nonRepudiation": "content_commitment",
@@ -148,21 +148,12 @@ def complete(tbs: bytes, *, algorithm: str, signature: bytes, issuer_public_key_
 def join(signed: bytes, *, algorithm: str, signature: bytes) -> bytes:
     """Join what was signed and its `signature` by `algorithm` to a DER Certificate (RFC 5280 section 4.1) or
     CertificationRequest (RFC 2986 section 4.2). Nothing is verified."""
-    return _der(0x30, signed + _ALGORITHMS[algorithm].identifier + _der(0x03, b"\x00" + signature))
+    return asn1.sequence(signed, algorithm_named(algorithm).identifier, asn1.bit_string(signature))
 
 
 def _refuse_misread(der: bytes, tbs: bytes) -> None:
     if load_certificate(der).tbs_certificate_bytes != tbs:
         raise PkiError("tbs-differs", "The certificate does not hold the bytes that were recorded before signing.")
-
-
-def _der(tag: int, content: bytes) -> bytes:
-    """One element in DER: X.690 sections 8.1.3 and 10.1, the shortest form of the length."""
-    size = len(content)
-    if size < 0x80:
-        return bytes([tag, size]) + content
-    octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes([tag, 0x80 | len(octets)]) + octets + content
 
 
 @functools.cache

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
 from pki.errors import PkiError
@@ -40,21 +40,23 @@ def sign(private_der: bytes, tbs: bytes) -> bytes:
 def sign_each(private_der: bytes, tbses: Sequence[bytes]) -> list[bytes]:
     """The same for each of `tbses`; the key is read once."""
     key = read_private_key(private_der)
-    digest = hash_algorithm(key.public_key())
-    if isinstance(key, rsa.RSAPrivateKey):
-        return [key.sign(tbs, padding.PKCS1v15(), digest) for tbs in tbses]
-    algorithm = ec.ECDSA(digest)
-    return [key.sign(tbs, algorithm) for tbs in tbses]
+    return _sign(key, tbses, hash_algorithm(key.public_key()))
 
 
 def sign_digest(private_der: bytes, digest: bytes) -> bytes:
     """Sign a message of which only the digest is here, by the hash that belongs to the key's type. A ValueError where
     the digest is not of its size."""
     key = read_private_key(private_der)
-    made_by = utils.Prehashed(hash_algorithm(key.public_key()))
+    return _sign(key, [digest], utils.Prehashed(hash_algorithm(key.public_key())))[0]
+
+
+def _sign(
+    key: PrivateKey, messages: Sequence[bytes], made_by: hashes.SHA256 | hashes.SHA384 | utils.Prehashed
+) -> list[bytes]:
     if isinstance(key, rsa.RSAPrivateKey):
-        return key.sign(digest, padding.PKCS1v15(), made_by)
-    return key.sign(digest, ec.ECDSA(made_by))
+        return [key.sign(message, padding.PKCS1v15(), made_by) for message in messages]
+    algorithm = ec.ECDSA(made_by)
+    return [key.sign(message, algorithm) for message in messages]
 
 
 def read_private_key(private_der: bytes) -> PrivateKey:

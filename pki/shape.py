@@ -3,18 +3,17 @@ where they differ. Filling in is all that is left for each of the others (G5: on
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from pki.der import BIT_STRING, SEQUENCE, DerReader
+from pki import asn1
 from pki.errors import PkiError
 from pki.issuing import Template, prepare
 from pki.profiles import Profile
 from pki.signatures import read_public_key
 
 SERIAL_SIZE = 20
-GENERALIZED_FROM = datetime(2050, 1, 1, tzinfo=UTC)  # RFC 5280 section 4.1.2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +37,16 @@ class Shapes:
         `spki` is a DER SubjectPublicKeyInfo that `require_der` let pass; `serial` is one of `new_serial`; instants are
         aware UTC in whole seconds. Raises PkiError as `prepare` does, for the first certificate of a shape.
         """
-        head, bits = _split(spki)
-        values = (serial.to_bytes(SERIAL_SIZE, "big"), _time(not_before), _time(not_after), eui.encode(), spki)
-        kind = (head, len(bits), *map(len, values[1:4]))
+        bits = asn1.key_bits(spki)
+        values = (
+            serial.to_bytes(SERIAL_SIZE, "big"),
+            asn1.time(not_before),
+            asn1.time(not_after),
+            eui.encode(),
+            spki,
+            hashlib.sha1(bits, usedforsecurity=False).digest(),  # RFC 5280 section 4.2.1.2, method 1
+        )
+        kind = (spki[: -len(bits)], *map(len, values))
         shape = self._shapes.get(kind)
         if shape is None:
             template = Template(
@@ -52,8 +58,8 @@ class Shapes:
                 not_after=not_after,
                 issuer_der=self._issuer_der,
             )
-            shape = self._shapes[kind] = _cut(template, (*values, _key_identifier(bits)))
-        return shape.fill((*values, _key_identifier(bits)))
+            shape = self._shapes[kind] = _cut(template, values)
+        return shape.fill(values)
 
 
 def require_der(spki: bytes) -> None:
@@ -77,26 +83,15 @@ class _Shape:
 def _cut(template: Template, values: tuple[bytes, ...]) -> _Shape:
     """Make and lint this one, and cut it at each value, in the order in which they stand."""
     twin = prepare(template)
-    parts, rest = [], twin.tbs
+    return _Shape(cut(twin.tbs, *values), twin.signature_algorithm)
+
+
+def cut(whole: bytes, *values: bytes) -> tuple[bytes, ...]:
+    """Cut `whole` at each value, in this order; return what stands between. Raises PkiError `shape-unknown`."""
+    parts = []
     for value in values:
-        part, found, rest = rest.partition(value)
+        part, found, whole = whole.partition(value)
         if not found:
             raise PkiError("shape-unknown", "A certificate of this kind cannot be made in a batch.")
         parts.append(part)
-    return _Shape((*parts, rest), twin.signature_algorithm)
-
-
-def _split(spki: bytes) -> tuple[bytes, bytes]:
-    """What says the kind of key (the DER AlgorithmIdentifier), and the octets of the key."""
-    fields = DerReader(DerReader(spki).read_element(SEQUENCE).content)
-    algorithm = fields.read_element(SEQUENCE)
-    return algorithm.content, fields.read_element(BIT_STRING).content[1:]
-
-
-def _key_identifier(bits: bytes) -> bytes:
-    """RFC 5280 section 4.2.1.2, method 1."""
-    return hashlib.sha1(bits, usedforsecurity=False).digest()
-
-
-def _time(instant: datetime) -> bytes:
-    return f"{instant:%y%m%d%H%M%SZ}".encode() if instant < GENERALIZED_FROM else f"{instant:%Y%m%d%H%M%SZ}".encode()
+    return (*parts, whole)

@@ -80,25 +80,22 @@ def hash_algorithm(public_key: PublicKey) -> hashes.SHA256 | hashes.SHA384:
 
 def is_signed_by(public_key: PublicKey, *, signature: bytes, message: bytes) -> bool:
     """Tell whether `signature` over `message` was made with the private half of `public_key`."""
-    digest = hash_algorithm(public_key)
-    try:
-        if isinstance(public_key, rsa.RSAPublicKey):
-            public_key.verify(signature, message, padding.PKCS1v15(), digest)
-        else:
-            public_key.verify(signature, message, ec.ECDSA(digest))
-    except InvalidSignature:
-        return False
-    return True
+    return _is_signed(public_key, signature, message, hash_algorithm(public_key))
 
 
 def is_signed_by_digest(public_key: PublicKey, *, signature: bytes, digest: bytes) -> bool:
     """The same for a message of which only the digest, by the key's own hash, is here."""
-    made_by = utils.Prehashed(hash_algorithm(public_key))
+    return _is_signed(public_key, signature, digest, utils.Prehashed(hash_algorithm(public_key)))
+
+
+def _is_signed(
+    public_key: PublicKey, signature: bytes, data: bytes, made_by: hashes.SHA256 | hashes.SHA384 | utils.Prehashed
+) -> bool:
     try:
         if isinstance(public_key, rsa.RSAPublicKey):
-            public_key.verify(signature, digest, padding.PKCS1v15(), made_by)
+            public_key.verify(signature, data, padding.PKCS1v15(), made_by)
         else:
-            public_key.verify(signature, digest, ec.ECDSA(made_by))
+            public_key.verify(signature, data, ec.ECDSA(made_by))
     except InvalidSignature:
         return False
     return True

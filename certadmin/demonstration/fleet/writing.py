@@ -12,9 +12,8 @@ from audit.services import Machine, record
 from cas import bulk as register
 from cas.bulk import Reservation, Signed
 from cas.models import Signing
-from certadmin.demonstration.fleet.making import Leaf, make_leaf, sha256
+from certadmin.demonstration.fleet.making import ALGORITHM, Leaf, make_leaf, sha256
 from certadmin.demonstration.fleet.plan import PlannedGateway, plan
-from certadmin.demonstration.fleet.template import ALGORITHM
 from certadmin.demonstration.fleet.world import World
 from certificates import bulk as certificates
 from certificates.bulk import CertificateRow, GatewayRow, KeyHolderRow, RequestRow
