@@ -60,11 +60,14 @@ class Deployment:
                 os.kill(pid, signal.SIGKILL)
         process.wait()
 
-    def stop(self) -> None:
-        """End everything at once: how they end by themselves is tested elsewhere."""
+    def stop_processes(self) -> None:
+        """End them at once: how they end by themselves is tested elsewhere."""
         for process in self.processes:
             if process.poll() is None:
                 self.kill(process)
+
+    def stop(self) -> None:
+        self.stop_processes()
         if self.actor is not None:
             _end(self.actor)
 
@@ -110,6 +113,15 @@ class Deployment:
 
     def number(self, sql: str, *values: object) -> int:
         return int(self.rows(sql, *values)[0][0])
+
+    def in_time(self, sql: str, *, seconds: float = 20) -> bool:
+        """Wait until `sql` answers true."""
+        end = time.monotonic() + seconds
+        while not self.rows(sql)[0][0]:
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.2)
+        return True
 
     def settle(self, *, seconds: float = 60) -> None:
         """Wait until no request is on its way any more."""

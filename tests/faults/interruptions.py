@@ -6,7 +6,6 @@ from pathlib import Path
 from tests.faults import reader
 from tests.faults.breaking import STEPS
 from tests.faults.deployment import Deployment, eui_of
-from tests.faults.scenarios import seal
 from tests.servers import wait_until
 
 BREAKING = "tests.faults.settings"
@@ -23,7 +22,6 @@ def killed_at(desk: Deployment, count: int, steps: Sequence[str]) -> None:
     _start(desk, _breaking(marks))
     desk.settle(seconds=120)
     assert list(marks.iterdir()) == [], "a step was never reached"
-    seal(desk)
     reader.check(desk, issued=count)
 
 
@@ -35,7 +33,6 @@ def killed_batch(desk: Deployment, count: int, steps: Sequence[str]) -> None:
     done = "SELECT count(*) FROM certificates_batch WHERE state = 'done'"
     wait_until(lambda: desk.number(done) == 1, seconds=120, what="the end of the batch")
     assert list(marks.iterdir()) == [], "a step was never reached"
-    seal(desk)
     reader.check(desk, issued=count)
 
 
@@ -49,7 +46,6 @@ def crashing_request(desk: Deployment, count: int) -> None:
     )[0]
     assert (state, attempts) == ("failed", 4), "three tries, and one look that sets it aside"
     assert words.startswith("Set aside after 3 tries")
-    seal(desk)
     reader.check(desk, issued=count - 1)
 
 
@@ -61,7 +57,6 @@ def without_the_settings_of_the_tests(desk: Deployment, count: int) -> None:
     _start(desk, {"CERTADMIN_FAULTS": str(marks)})
     desk.settle()
     assert sorted(marks.iterdir()) == before
-    seal(desk)
     reader.check(desk, issued=count)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from tests.faults import reader
 from tests.faults.deployment import Deployment
 from tests.faults.interruptions import BREAKING
-from tests.faults.scenarios import seal
 from tests.outbox.servers import Box, mail_server
 from tests.servers import free_port, wait_until
 
@@ -119,7 +118,6 @@ def _notices_are(desk: Deployment, thresholds: list[str]) -> None:
 
 
 def _end(desk: Deployment) -> None:
-    seal(desk)
     reader.check(desk, issued=CERTIFICATES)
 
 

@@ -6,7 +6,6 @@ import pytest
 
 from tests.faults import reader
 from tests.faults.deployment import Deployment, eui_of
-from tests.faults.scenarios import seal
 
 
 def old_backup(desk: Deployment, count: int) -> None:
@@ -68,7 +67,6 @@ def _ask_for_the_rest(desk: Deployment, count: int) -> None:
     workers = [desk.start("worker"), desk.start("beat")]
     desk.act("request", 2 * count, count)
     desk.settle()
-    seal(desk)
     for each in workers:
         desk.kill(each)
 
