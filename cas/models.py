@@ -7,15 +7,16 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
 from accounts.models import User, Vendor
+from cas.profile_models import ProfileVersion
 from cas.revocation_models import ListPage, OcspAnswer, OcspSigner, RevocationList, StatusService
 from core import clock
 from core.logs import one_line
 from keys.models import Key
 from pki.facts import CertificateFacts
-from pki.profiles import ISSUING, ROOT
+from pki.profiles import AUTHORITIES
 
 __all__ = [
-    "Authority", "ListPage", "OcspAnswer", "OcspSigner", "Proof", "ProofCode", "RevocationList", "Signing",
+    "Authority", "ListPage", "OcspAnswer", "OcspSigner", "ProfileVersion", "Proof", "ProofCode", "RevocationList", "Signing",
     "StatusService", "TestLeaf", "Waiver",
 ]  # fmt: skip
 
@@ -25,7 +26,8 @@ class AuthorityQuerySet(models.QuerySet["Authority"]):
         """A vendor sees its own authorities and the operated ones that issue for gateways."""
         if user.sees_all:
             return self
-        return self.filter(models.Q(vendor_id=user.vendor_id) | models.Q(origin=Authority.Origin.OPERATED))
+        ours = models.Q(origin=Authority.Origin.OPERATED, for_gateways=True)
+        return self.filter(models.Q(vendor_id=user.vendor_id) | ours)
 
     def waiting(self) -> Self:
         return self.filter(state=Authority.State.SUBMITTED)
@@ -50,12 +52,16 @@ class AuthorityQuerySet(models.QuerySet["Authority"]):
         return self.operated().filter(is_root=True).order_by("name")
 
     def issuing(self) -> Self:
-        """Operated authorities that sign gateway certificates: those that another authority issued."""
+        """Operated authorities that sign certificates of gateways or servers: those that another authority issued."""
         return self.operated().filter(parent__isnull=False)
 
     def usable_at(self, instant: datetime) -> Self:
         """Operated issuing authorities that may sign a gateway's certificate at `instant`."""
-        return self.issuing().approved().valid_at(instant)
+        return self.issuing().approved().valid_at(instant).filter(for_gateways=True)
+
+    def usable_for_servers_at(self, instant: datetime) -> Self:
+        """The same for a server's certificate."""
+        return self.issuing().approved().valid_at(instant).filter(for_servers=True)
 
     def beside(self, vendor: Vendor | None) -> Self:
         """Those that a chain of `vendor` may be drawn with: its own, and those of no vendor."""
@@ -115,6 +121,9 @@ class Authority(models.Model):
     signature_algorithm = models.CharField(max_length=60)
     path_length = models.IntegerField(null=True, blank=True)
     is_root = models.BooleanField()  # self-signed
+    # what its extended key usage lets it issue for: clientAuth, serverAuth
+    for_gateways = models.BooleanField(default=True)
+    for_servers = models.BooleanField(default=True)
 
     origin = models.CharField(max_length=10, choices=Origin)
     vendor = models.ForeignKey(Vendor, null=True, blank=True, on_delete=models.PROTECT, related_name="authorities")
@@ -163,6 +172,8 @@ class Authority(models.Model):
             signature_algorithm=facts.signature_algorithm,
             path_length=facts.path_length,
             is_root=facts.is_self_signed,
+            for_gateways=facts.allows("clientAuth"),
+            for_servers=facts.allows("serverAuth"),
             **more,
         )
 
@@ -331,7 +342,7 @@ class SigningQuerySet(models.QuerySet["Signing"]):
         Told by their issuers, of which there are few: gateways' signatures, by the million, are not looked at.
         """
         roots = list(Authority.objects.operated_roots().values_list("pk", flat=True))
-        made = self.filter(Q(issuer__isnull=True) | Q(issuer__in=roots), profile__in=[ROOT.name, ISSUING.name])
+        made = self.filter(Q(issuer__isnull=True) | Q(issuer__in=roots), profile__in=AUTHORITIES)
         kept = Authority.objects.operated().filter(serial=OuterRef("serial"))
         signed = made.filter(state=Signing.State.SIGNED, signed_at__lte=signed_before, revoked_at__isnull=True)
         return signed.filter(~Exists(kept))
@@ -397,7 +408,7 @@ class Signing(models.Model):
             models.UniqueConstraint(
                 fields=["subject"],
                 name="operated_authority_name_once",
-                condition=Q(profile__in=["root", "issuing"], state__in=["reserved", "signed"], revoked_at__isnull=True),
+                condition=Q(profile__in=AUTHORITIES, state__in=["reserved", "signed"], revoked_at__isnull=True),
             ),
             models.CheckConstraint(
                 name="signed_has_a_certificate",

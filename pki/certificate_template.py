@@ -9,13 +9,16 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from pki.errors import PkiError
-from pki.profiles import Profile
+from pki.hosts import read_host
+from pki.profiles import Naming, Profile
 from pki.signatures import key_type, read_public_key
 
 BACKDATING = timedelta(minutes=5)  # a gateway's clock may be behind ours
 SERIAL_BITS = 159  # 20 octets whose first bit, the sign, is 0 (RFC 5280 section 4.1.2.2)
 NAME_LENGTH = 64  # ub-common-name and ub-organization-name, RFC 5280 appendix A.1
 EUI_NAME = re.compile(r"[0-9A-F]{16}", re.ASCII)
+NAME_ATTRIBUTES = ("C", "ST", "L", "O", "OU")  # in the order in which they stand
+COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
 EXTENDED_KEY_USAGES = {
     "clientAuth": ExtendedKeyUsageOID.CLIENT_AUTH,
     "serverAuth": ExtendedKeyUsageOID.SERVER_AUTH,
@@ -31,8 +34,9 @@ class Template:
     wherever.
 
     `public_key_der` is a SubjectPublicKeyInfo, `issuer_der` the issuer's certificate, None for a root.
-    Instants are aware UTC in whole seconds. `path_length` None takes the profile's. `organisation` is for
-    authorities only.
+    Instants are aware UTC in whole seconds. `path_length` None takes the profile's. `names` are further attributes of
+    the subject by their RFC 4514 names (C, ST, L, O, OU), for authorities and servers only; `hosts` DNS names and IP
+    addresses as `pki.hosts` writes them, for servers only.
     """
 
     profile: Profile
@@ -42,7 +46,8 @@ class Template:
     not_before: datetime
     not_after: datetime
     issuer_der: bytes | None
-    organisation: str = ""
+    names: tuple[tuple[str, str], ...] = ()
+    hosts: tuple[str, ...] = ()
     path_length: int | None = None
 
 
@@ -87,17 +92,40 @@ def _extension(certificate: x509.Certificate, kind: type[ExtensionValue]) -> Ext
 
 
 def _refuse_names(template: Template) -> None:
-    if not (_is_readable(template.common_name) and _is_readable(template.organisation)):
+    if not all(_is_readable(name) for name in (template.common_name, *(value for _, value in template.names))):
         raise PkiError(
             "name-refused",
             f"A name has at most {NAME_LENGTH} letters without blanks at its ends; letters with accents count twice.",
         )
     if not template.common_name:
         raise PkiError("name-refused", "A certificate needs a common name.")
-    if template.profile.is_ca or template.profile.signs_ocsp:
-        return
-    if template.organisation or not EUI_NAME.fullmatch(template.common_name):
+    _refuse_attributes(template)
+    if template.profile.naming == Naming.EUI and (template.names or not EUI_NAME.fullmatch(template.common_name)):
         raise PkiError("common-name-refused", "A gateway is named by its EUI alone: 16 digits 0-9, A-F in upper case.")
+    _refuse_hosts(template)
+
+
+def _refuse_attributes(template: Template) -> None:
+    names = [name for name, _ in template.names]
+    if names != [name for name in NAME_ATTRIBUTES if name in names]:
+        raise PkiError("name-refused", f"A subject has each of {', '.join(NAME_ATTRIBUTES)} once at most.")
+    country = dict(template.names).get("C")
+    if country is not None and not COUNTRY.fullmatch(country):
+        raise PkiError("name-refused", "A country is two capital letters, as NL.")
+
+
+def _refuse_hosts(template: Template) -> None:
+    """For those who name none, too: an EUI as a host name would be somebody else's gateway."""
+    profile, hosts = template.profile, template.hosts
+    if profile.naming != Naming.HOSTS:
+        if hosts:
+            raise PkiError("hosts-refused", "Only a server's certificate names hosts.")
+        return
+    for host in hosts:
+        if read_host(host, wildcards=profile.wildcards, local=profile.local_names) != host:
+            raise PkiError("hosts-refused", f"{host} is not written as certificates write it.")
+    if template.common_name not in hosts or len(set(hosts)) < len(hosts):
+        raise PkiError("hosts-refused", "A server's common name is one of its hosts, and each host stands there once.")
 
 
 def _is_readable(name: str) -> bool:

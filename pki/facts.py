@@ -57,6 +57,11 @@ class CertificateFacts:
     critical_extensions: frozenset[str]
     name_constraints: tuple[str, ...]  # "permitted DNS name example.com", …
 
+    def allows(self, usage: str) -> bool:
+        """Whether this extended key usage is allowed: named, or nothing is restricted."""
+        named = self.extended_key_usage
+        return named is None or usage in named or "anyExtendedKeyUsage" in named
+
     @property
     def name(self) -> str:
         """The common name where there is one, else the whole subject."""

@@ -27,6 +27,7 @@ from pki.certificate_template import (
     refuse_template,
 )
 from pki.errors import PkiError
+from pki.hosts import address_of
 from pki.lint import refuse_lint
 from pki.loading import load_certificate
 from pki.signatures import (
@@ -52,8 +53,19 @@ __all__ = [
     "validity",
 ]
 
+# pkilint wants the preferred name syntax, which has neither a wildcard nor a name of one label (RFC 5280 section
+# 4.2.1.6); RFC 6125 section 6.4.3 knows both, and `pki.hosts` let the profile's through before
+HOST_LINTS = frozenset({"pkix.invalid_domain_name_syntax"})
 NO_EXPIRY = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)  # RFC 5280 section 4.1.2.5
 
+_ATTRIBUTES = {
+    "C": NameOID.COUNTRY_NAME,
+    "ST": NameOID.STATE_OR_PROVINCE_NAME,
+    "L": NameOID.LOCALITY_NAME,
+    "O": NameOID.ORGANIZATION_NAME,
+    "OU": NameOID.ORGANIZATIONAL_UNIT_NAME,
+    "CN": NameOID.COMMON_NAME,
+}
 _KEY_USAGES = {
     "digitalSignature": "digital_signature",
     "nonRepudiation": "content_commitment",
@@ -122,7 +134,7 @@ def prepare(template: Template) -> Twin:
         builder = builder.add_extension(extension, critical=critical)
     certificate = builder.sign(_throw_away_key(algorithm.name), algorithm.hash)
     der = certificate.public_bytes(Encoding.DER)
-    refuse_lint(der)
+    refuse_lint(der, waived=HOST_LINTS if template.hosts else frozenset())
     tbs = certificate.tbs_certificate_bytes
     return Twin(tbs, hashlib.sha256(tbs).hexdigest(), algorithm.name, der)
 
@@ -189,6 +201,8 @@ def _extensions(template: Template, subject_key: PublicKey, issuer: _Issuer) -> 
         extensions.append((x509.ExtendedKeyUsage(usages), False))
     if profile.signs_ocsp:
         extensions.append((x509.OCSPNoCheck(), False))
+    if template.hosts:
+        extensions.append((_alternative_names(template.hosts), False))
     authority = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer.key_identifier)
     return [*extensions, (x509.SubjectKeyIdentifier.from_public_key(subject_key), False), (authority, False)]
 
@@ -197,15 +211,17 @@ def _key_usage(names: frozenset[str]) -> x509.KeyUsage:
     return x509.KeyUsage(**{argument: usage in names for usage, argument in _KEY_USAGES.items()})
 
 
-def _path_length(template: Template) -> int | None:
-    return template.profile.path_length if template.path_length is None else template.path_length
-
-
 def _subject(template: Template) -> x509.Name:
-    attributes = [x509.NameAttribute(NameOID.COMMON_NAME, template.common_name)]
-    if template.organisation:
-        attributes.insert(0, x509.NameAttribute(NameOID.ORGANIZATION_NAME, template.organisation))
-    return x509.Name(attributes)
+    names = [*template.names, ("CN", template.common_name)]
+    return x509.Name([x509.NameAttribute(_ATTRIBUTES[name], value) for name, value in names])
+
+
+def _alternative_names(hosts: tuple[str, ...]) -> x509.SubjectAlternativeName:
+    addresses = [address_of(host) for host in hosts]
+    return x509.SubjectAlternativeName(
+        x509.DNSName(host) if address is None else x509.IPAddress(address)
+        for host, address in zip(hosts, addresses, strict=True)
+    )
 
 
 def _issuer(template: Template, subject: x509.Name, subject_key: PublicKey) -> _Issuer:

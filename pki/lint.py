@@ -37,9 +37,9 @@ def lint(der: bytes) -> tuple[Finding, ...]:
     )
 
 
-def refuse_lint(der: bytes) -> None:
-    """Raise `LintRefused` where a finding is an error or worse."""
-    findings = lint(der)
+def refuse_lint(der: bytes, *, waived: frozenset[str] = frozenset()) -> None:
+    """Raise `LintRefused` where a finding is an error or worse, but for the codes in `waived`."""
+    findings = tuple(finding for finding in lint(der) if finding.code not in waived)
     if refuses(findings):
         raise LintRefused(tuple(finding for finding in findings if finding.severity is Severity.REFUSED))
 

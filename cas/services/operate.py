@@ -11,14 +11,16 @@ from accounts.models import User
 from audit.services import SYSTEM, record
 from cas.models import Authority, Signing
 from cas.services import signing
+from cas.services.profiles import current_profile
 from core import clock
 from core.errors import Refused
 from keys import services as vault
 from keys.models import Key
+from pki.certificate_template import NAME_ATTRIBUTES
 from pki.errors import PkiError
 from pki.facts import read_certificate
 from pki.issuing import Template, Twin, new_serial, prepare, validity
-from pki.profiles import ISSUING, ROOT, Profile
+from pki.profiles import ISSUING, ROOT, SERVER_ISSUING, Profile
 
 log = logging.getLogger(__name__)
 
@@ -42,21 +44,29 @@ class Plan:
     key_type: str
     years: int
     path_length: int
+    others: tuple[tuple[str, str], ...] = ()  # further attributes of the name: C, ST, L, OU
+
+    @property
+    def names(self) -> tuple[tuple[str, str], ...]:
+        """As `pki.issuing.Template` takes them."""
+        given = {**dict(self.others), **({"O": self.organisation} if self.organisation else {})}
+        return tuple((name, given[name]) for name in NAME_ATTRIBUTES if name in given)
 
 
 def create_root(actor: User, plan: Plan) -> Authority:
     """Make a key and a root that it signs."""
-    return _create(actor, plan, profile=ROOT, parent=None)
+    return _create(actor, plan, profile=current_profile(ROOT.name), parent=None)
 
 
-def create_issuing(actor: User, parent: Authority, plan: Plan) -> Authority:
+def create_issuing(actor: User, parent: Authority, plan: Plan, *, for_servers: bool = False) -> Authority:
     """Make a key and an issuing authority under `parent`, an operated root that it never outlives."""
     if not (parent.is_operated and parent.is_root):
         raise Refused("not-an-operated-root", "Choose a root that is operated here.", field="parent")
     if clock.now() + plan.years * YEAR > parent.not_after:
         message = f"{parent.name} ends on {parent.not_after:%d %B %Y}. {_longest_under(parent)}"
         raise Refused("outlives-issuer", message, field="years")
-    return _create(actor, plan, profile=ISSUING, parent=parent)
+    profile = current_profile(SERVER_ISSUING.name if for_servers else ISSUING.name)
+    return _create(actor, plan, profile=profile, parent=parent)
 
 
 def finish_interrupted() -> int:
@@ -120,7 +130,7 @@ def _twin(plan: Plan, *, profile: Profile, parent: Authority | None, key: Key) -
         Template(
             profile=profile,
             common_name=plan.name,
-            organisation=plan.organisation,
+            names=plan.names,
             public_key_der=bytes(key.public_key),
             serial=new_serial(),
             not_before=start,

@@ -110,7 +110,7 @@ def _template(
         not_before=validity[0].replace(microsecond=0),
         not_after=validity[1].replace(microsecond=0),
         issuer_der=issuer.der if issuer else None,
-        organisation=organisation,
+        names=(("O", organisation),) if organisation else (),
     )
 
 

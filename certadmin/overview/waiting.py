@@ -16,7 +16,7 @@ from certadmin.overview.todo import Todo, listed, plural
 from certificates.models import Request
 from core.templatetags.ui import day, span_in_words, utc
 from gateways.models import Dispute, Gateway
-from pki.profiles import ISSUING, ROOT
+from pki.profiles import AUTHORITIES
 
 SILENCE = timedelta(hours=26)  # the job runs every hour; a day without it is worth a word
 
@@ -81,7 +81,7 @@ def may_exist(user: User, now: datetime) -> list[Todo]:
     if not user.is_operator:
         return []
     open_ones = Signing.objects.may_exist().filter(revoked_at__isnull=True)
-    authorities = open_ones.filter(profile__in=[ROOT.name, ISSUING.name]).count()
+    authorities = open_ones.filter(profile__in=AUTHORITIES).count()
     gateways = open_ones.count() - authorities
     found = []
     if gateways:

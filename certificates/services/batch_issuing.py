@@ -18,6 +18,7 @@ from audit.services import SYSTEM, Act, record, record_many
 from cas import bulk as register
 from cas.bulk import Reservation, Signed
 from cas.models import Signing
+from cas.services.profiles import find_profile
 from certificates import bulk as rows
 from certificates.bulk import CertificateRow, KeyHolderRow, RequestRow
 from certificates.models import MAX_ATTEMPTS, Batch, Certificate, Chunk, KeyHolder, Line, Request
@@ -32,7 +33,6 @@ from keys import services as vault
 from keys.kek import NoKek, WrongKek
 from pki.errors import PkiError
 from pki.issuing import new_serial, validity
-from pki.profiles import get_profile
 from pki.shape import Shapes
 
 log = logging.getLogger(__name__)
@@ -135,7 +135,7 @@ def _plan(chunk: Chunk, seen: Sequence[Seen], keys: Sequence[Any]) -> list[Wante
     if authority.key_id is None:
         raise Refused("authority-without-key", "The authority is not operated here. Nothing was signed.")
     begin, end = validity(now, timedelta(days=batch.lifetime_days), authority.not_after)
-    shapes = Shapes(bytes(authority.der), get_profile(batch.profile, batch.profile_version))
+    shapes = Shapes(bytes(authority.der), find_profile(batch.profile, batch.profile_version))
     requester = batch.requested_by.name if batch.requested_by else SYSTEM.name
     signings, requests = bulk.take_ids(Signing, len(seen)), bulk.take_ids(Request, len(seen))
     wanted = []

@@ -12,6 +12,7 @@ from django.db.models import F
 from audit.services import SYSTEM, record
 from cas.models import Signing
 from cas.services import signing as register
+from cas.services.profiles import find_profile
 from certificates.models import MAX_ATTEMPTS, Certificate, Request
 from certificates.services import mails
 from certificates.services.content import content_sha256
@@ -24,7 +25,6 @@ from keys.kek import NoKek, WrongKek
 from pki.errors import PkiError
 from pki.facts import read_certificate
 from pki.issuing import Template, new_serial, prepare, validity
-from pki.profiles import get_profile
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ def _reserve(request: Request) -> Signing:
     key = request.authority.key
     if key is None or request.not_before is None or request.not_after is None:
         raise Refused("authority-without-key", "The authority is not operated here. Nothing was signed.")
-    profile = get_profile(request.profile, request.profile_version)
+    profile = find_profile(request.profile, request.profile_version)
     twin = prepare(
         Template(
             profile=profile,

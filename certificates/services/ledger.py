@@ -14,6 +14,7 @@ from django.db.models import Count, Model, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from cas.models import Authority, OcspSigner, RevocationList, Signing
+from cas.services.profiles import find_profile
 from certificates.models import Certificate, Request
 from certificates.services.content import content_sha256
 from keys.models import Key
@@ -31,7 +32,7 @@ from pki.ledger import (
     check_wish,
     read_der,
 )
-from pki.profiles import get_profile
+from pki.profiles import Profile
 
 AT_ONCE = 500
 Row = TypeVar("Row", bound=Model)
@@ -62,7 +63,16 @@ def check_ledger(*, others: Sequence[QuerySet[Any]] = (), most_unexplained: int 
 
 
 class _Issuers:
-    """Our authorities and their keys, of which there are few: read once, and held against each other then."""
+    """Our authorities, their keys and profiles, of which there are few: read once, and held against each other then."""
+
+    @cached_property
+    def _profiles(self) -> dict[tuple[str, int], Profile]:
+        return {}
+
+    def profile(self, name: str, version: int) -> Profile:
+        if (name, version) not in self._profiles:
+            self._profiles[name, version] = find_profile(name, version)
+        return self._profiles[name, version]
 
     @cached_property
     def facts(self) -> dict[int, CertificateFacts]:
@@ -176,7 +186,7 @@ def _check_signing(row: Signing, facts: CertificateFacts, issuers: _Issuers) -> 
         public_key=issuers.public_keys[row.key_id],
     )
     check_registered(facts, registered)
-    check_shape(facts, get_profile(row.profile, row.profile_version))
+    check_shape(facts, issuers.profile(row.profile, row.profile_version))
     if row.issuer_id is not None:
         _check_issuer(row, facts, issuers)
 

@@ -86,11 +86,11 @@ def test_an_authority_has_a_name_that_can_be_read(name: str) -> None:
 
 def test_an_authority_may_have_a_name_of_64_letters_beyond_ascii() -> None:
     root = make_template(ROOT, "Ü" * 32, private_keys.generate("P-256"))
-    assert prepare(replace(root, organisation="Gerätebau Łódź")).der
+    assert prepare(replace(root, names=(("O", "Gerätebau Łódź"),))).der
 
 
 def test_a_gateway_has_no_organisation(template: Template) -> None:
-    assert refusal_of(replace(template, organisation="Acme")) == "common-name-refused"
+    assert refusal_of(replace(template, names=(("O", "Acme"),))) == "common-name-refused"
 
 
 @pytest.mark.parametrize(
