@@ -18,6 +18,9 @@ KEK_FILE = Path(environment.text("KEK_PATH", str(DATA_DIR / "key-encryption-key"
 OLD_KEK = environment.text("OLD_KEK")  # only while one replaces the other: what either opens is opened
 NEW_KEK = environment.text("NEW_KEK")
 MAKES_KEK = not PRODUCTION  # on the first run of the embedded mode
+PKCS11_MODULE = environment.text("PKCS11_MODULE")  # the library of a token that may hold keys of authorities
+PKCS11_TOKEN = environment.text("PKCS11_TOKEN")  # its label
+PKCS11_PIN = environment.text("PKCS11_PIN")
 
 PUBLIC_URL = environment.text("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
 ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS") or [

@@ -9,20 +9,16 @@ from pathlib import Path
 
 from django.conf import settings
 
-from core.errors import Refused
+from keys.errors import VaultClosed
 from pki.sealing import KEY_SIZE, kek_id
 
 
-class NoKek(Refused):
+class NoKek(VaultClosed):
     """There is no key-encryption key, or what is configured is none."""
 
-    status = 503
 
-
-class WrongKek(Refused):
+class WrongKek(VaultClosed):
     """The key-encryption key is not the one that this database was made with."""
-
-    status = 503
 
 
 def read() -> bytes:

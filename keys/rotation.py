@@ -37,7 +37,7 @@ def rotate(new: bytes) -> int:
 
 
 def _refuse_unknown(new: bytes) -> None:
-    unknown = Key.objects.filter(destroyed_at__isnull=True).exclude(kek_id__in=[*kek.held(), kek_id(new)])
+    unknown = Key.objects.sealed().exclude(kek_id__in=[*kek.held(), kek_id(new)])
     if unknown.exists():
         raise WrongKek(
             "unknown-kek",
@@ -61,7 +61,7 @@ def _rewrap_canary(new: bytes) -> None:
 def _rewrap_some(new: bytes, after: UUID) -> list[UUID]:
     """Rewrap those that come next by their ids; return the ids."""
     with transaction.atomic():
-        left = Key.objects.filter(destroyed_at__isnull=True, pk__gt=after).exclude(kek_id=kek_id(new))
+        left = Key.objects.sealed().filter(pk__gt=after).exclude(kek_id=kek_id(new))
         rows = list(left.select_for_update(no_key=True).order_by("pk")[:AT_ONCE])
         bulk.update(Key, COLUMNS, [_rewrapped(row, new) for row in rows])
     return [row.pk for row in rows]

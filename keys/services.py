@@ -1,10 +1,13 @@
-"""The vault's calls. A private key is unlocked only inside them, and never handed to a task, a log or an error."""
+"""The vault's calls. A private key is unlocked only inside them, and never handed to a task, a log or an error.
+
+Some are sealed in the database, others were made in a token: who calls need not know which."""
 
 import hashlib
 import os
 import ssl
 import uuid
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -13,7 +16,7 @@ from django.db.models import F
 
 from core import bulk, clock
 from core.errors import Refused
-from keys import kek
+from keys import kek, tokens
 from keys.kek import WrongKek
 from keys.models import Canary, Key
 from pki import kit, private_keys, sealing
@@ -26,13 +29,29 @@ KEY_COLUMNS = (
 )  # fmt: skip
 
 
-def create_key(key_type: str, *, purpose: str) -> Key:
-    """Make a key pair and keep its private half sealed."""
+def create_key(key_type: str, *, purpose: str, provider: str = Key.Provider.SEALED) -> Key:
+    """Make a key pair, and keep its private half sealed, or make it in the token."""
+    if provider == Key.Provider.PKCS11:
+        return _create_in_token(key_type, purpose)
     check_kek()
     private_der = private_keys.generate(key_type)
     with transaction.atomic():
         row = _new_row(key_type, purpose, private_der, wrapping=_sealing_kek())
         return Key.objects.create(**dict(zip(KEY_COLUMNS, row, strict=True)))
+
+
+def _create_in_token(key_type: str, purpose: str) -> Key:
+    """Whatever keeps the row from being written leaves no key in the token that nobody knows of."""
+    key_id, label = uuid.uuid4(), tokens.offered()
+    public_der = tokens.generate(key_id, key_type)
+    row = Key(id=key_id, provider=Key.Provider.PKCS11, token=label, purpose=purpose, key_type=key_type)
+    row.public_key, row.spki_sha256 = public_der, hashlib.sha256(public_der).hexdigest()
+    try:
+        row.save(force_insert=True)
+    except BaseException:
+        tokens.destroy([key_id])
+        raise
+    return row
 
 
 def create_keys(key_type: str, count: int, *, purpose: str) -> list[tuple[uuid.UUID, bytes]]:
@@ -71,23 +90,42 @@ def sign(key_id: uuid.UUID, tbs: bytes) -> bytes:
 
 def sign_many(key_id: uuid.UUID, tbses: Sequence[bytes]) -> list[bytes]:
     """The same for each of `tbses`; the key is unlocked once, and each use is counted."""
-    signatures = private_keys.sign_each(open_private_key(key_id), tbses)
+    row = _alive(key_id)
+    if row.is_in_token:
+        signatures = tokens.sign_each(row.pk, bytes(row.public_key), tbses)
+    else:
+        signatures = private_keys.sign_each(_unsealed(row), tbses)
     Key.objects.filter(pk=key_id).update(signatures=F("signatures") + len(signatures))
     return signatures
 
 
 def sign_digest(key_id: uuid.UUID, digest: bytes) -> bytes:
     """The signature over a message of which only the digest is here; the use is counted."""
-    signature = private_keys.sign_digest(open_private_key(key_id), digest)
+    row = _alive(key_id)
+    if row.is_in_token:
+        signature = tokens.sign_digest(row.pk, bytes(row.public_key), digest)
+    else:
+        signature = private_keys.sign_digest(_unsealed(row), digest)
     Key.objects.filter(pk=key_id).update(signatures=F("signatures") + 1)
     return signature
 
 
 def open_private_key(key_id: uuid.UUID) -> bytes:
-    """Return the PKCS#8 DER, for the signature above and for handing a made key to its holder. Keep it nowhere."""
+    """Return the PKCS#8 DER, for handing a made key to its holder. Keep it nowhere. A token gives none out."""
+    row = _alive(key_id)
+    if row.is_in_token:
+        raise Refused("key-in-token", "This private key was made in a token, and never leaves it.")
+    return _unsealed(row)
+
+
+def _alive(key_id: uuid.UUID) -> Key:
     row = Key.objects.get(pk=key_id)
     if row.destroyed_at is not None:
         raise Refused("key-destroyed", "This private key was destroyed. Request a new certificate instead.")
+    return row
+
+
+def _unsealed(row: Key) -> bytes:
     try:
         return sealing.open_sealed(sealed_of(row), kek=kek_of(row), key_id=str(row.pk))
     except SealBroken as broken:
@@ -112,16 +150,16 @@ def client_tls(key_id: uuid.UUID, leaf: bytes, *, trust: str = "") -> ssl.SSLCon
 
 def destroy_key(key_id: uuid.UUID) -> bool:
     """Destroy the data key, so that no later backup can open the private key; tell whether this call did it."""
-    return bool(
-        Key.objects.filter(pk=key_id, destroyed_at__isnull=True).update(
-            destroyed_at=clock.now(), wrapped_key=None, wrap_nonce=None, nonce=None, ciphertext=None
-        )
-    )
+    return bool(destroy_keys([key_id]))
 
 
 def destroy_keys(key_ids: Sequence[uuid.UUID]) -> int:
-    """The same for many; return how many were destroyed by this call."""
-    alive = Key.objects.filter(pk__in=bulk.among(key_ids), destroyed_at__isnull=True)
+    """The same for many; return how many were destroyed by this call. A token's key is destroyed there once this is
+    committed: what is rolled back must still sign."""
+    alive = Key.objects.alive().filter(pk__in=bulk.among(key_ids))
+    in_token = list(alive.in_token().values_list("pk", flat=True))
+    if in_token:
+        transaction.on_commit(partial(tokens.destroy, in_token), robust=True)
     return alive.update(destroyed_at=clock.now(), wrapped_key=None, wrap_nonce=None, nonce=None, ciphertext=None)
 
 
@@ -138,6 +176,14 @@ def prepare() -> bool:
 def check_kek() -> None:
     """Raise `NoKek` or `WrongKek` unless a key at hand opens this database's canary."""
     open_canary(_canary())
+
+
+def check_key(key_id: uuid.UUID) -> None:
+    """Raise `VaultClosed` unless the vault opens, and the key is in its token where it belongs into one: whoever asks
+    before they reserve leaves nothing that may exist."""
+    check_kek()
+    if Key.objects.in_token().filter(pk=key_id).exists():
+        tokens.check_key(key_id)
 
 
 def open_canary(row: Canary) -> bytes:

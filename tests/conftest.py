@@ -1,13 +1,15 @@
 """The world of the tests: two operators, an auditor, and two vendors with a person each."""
 
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
 from django.core.cache import caches
 from django.test import Client
+from pytest_django import Settings
 
 from accounts.models import Deployment, Role, User, Vendor
-from tests import append_only
+from tests import append_only, servers
 
 PASSWORD = "lantern-harbour-42"
 append_only.let_flush_empty_them()
@@ -81,3 +83,20 @@ def client_of() -> Callable[[User], Client]:
 def password() -> str:
     """What everybody's password is."""
     return PASSWORD
+
+
+@pytest.fixture(scope="session")
+def soft_token() -> Iterator[servers.SoftToken]:
+    """A token that nobody is told of yet."""
+    with servers.soft_token() as made, pytest.MonkeyPatch.context() as patch:
+        for name, value in made.environment.items():
+            patch.setitem(os.environ, name, value)
+        yield made
+
+
+@pytest.fixture
+def token(soft_token: servers.SoftToken, settings: Settings) -> servers.SoftToken:
+    """The product knows of the token."""
+    settings.PKCS11_MODULE, settings.PKCS11_TOKEN = soft_token.module, soft_token.label
+    settings.PKCS11_PIN = soft_token.pin
+    return soft_token

@@ -180,6 +180,59 @@ def redis() -> Iterator[Redis]:
             server.stop()
 
 
+# --------------------------------------------------------------- a token
+
+
+@dataclass(frozen=True, slots=True)
+class SoftToken:
+    """A PKCS#11 token of SoftHSM, in a folder of its own."""
+
+    folder: Path
+    module: str
+    label: str = "fjordnet"
+    pin: str = "271828-pin"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What SoftHSM reads when a process first speaks with it."""
+        return {"SOFTHSM2_CONF": str(self.folder / "softhsm2.conf")}
+
+    def make(self, label: str) -> None:
+        command = [
+            "softhsm2-util",
+            "--init-token",
+            "--free",
+            "--label",
+            label,
+            "--so-pin",
+            "so-pin-0",
+            "--pin",
+            self.pin,
+        ]
+        subprocess.run(command, check=True, capture_output=True, env={**os.environ, **self.environment})
+
+
+def _softhsm() -> str:
+    """The library: Debian's, or where others have it."""
+    places = ["/usr/lib/softhsm", "/usr/lib64/pkcs11", "/usr/lib/x86_64-linux-gnu/softhsm", "/usr/local/lib/softhsm"]
+    found = next((f"{each}/libsofthsm2.so" for each in places if Path(each, "libsofthsm2.so").exists()), "")
+    if not (found and shutil.which("softhsm2-util")):
+        missing("softhsm2")
+    return found
+
+
+@contextlib.contextmanager
+def soft_token() -> Iterator[SoftToken]:
+    module = _softhsm()
+    with tempfile.TemporaryDirectory(prefix="certadmin-token-") as name:
+        token = SoftToken(Path(name), module)
+        (token.folder / "tokens").mkdir()
+        text = f"directories.tokendir = {name}/tokens\nobjectstore.backend = file\nlog.level = ERROR\n"
+        (token.folder / "softhsm2.conf").write_text(text)
+        token.make(token.label)
+        yield token
+
+
 # --------------------------------------------------------------- the product
 
 

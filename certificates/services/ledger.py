@@ -211,7 +211,7 @@ def _check_uses(others: Sequence[QuerySet[Any]], most_unexplained: int) -> tuple
     signings, lists = Signing.objects.all(), RevocationList.objects.all()
     counted = [signings.filter(state=Signing.State.SIGNED), lists.signed(), *others]
     begun = [signings.exclude(state=Signing.State.SIGNED), lists.unsigned()]
-    keys = Key.objects.exclude(purpose="gateway", signatures=0).order_by("created_at", "pk")
+    keys: QuerySet[Any] = Key.objects.exclude(purpose="gateway", signatures=0).order_by("created_at", "pk")
     keys = keys.annotate(
         on_record=sum((_rows_of(each) for each in counted), start=_responses()),
         maybe=sum((_rows_of(each) for each in begun[1:]), start=_rows_of(begun[0])),
