@@ -33,7 +33,7 @@ def measure() -> Iterator[Figure]:
         product.manage("prepare")
         product.manage("seed_demo")
         product.manage(
-            "shell", "-c", "from certificates.models import IssuingPolicy as P; P.objects.update(automatic=True)"
+            "shell", "-c", "from certificates.models import ProfileRule as R; R.objects.update(approval='automatic')"
         )
         product.start()
         yield from _pages(product)

@@ -5,10 +5,12 @@ from typing import Any
 
 from django import forms
 
-from accounts.forms import LIFETIMES
 from accounts.models import User, Vendor
+from cas.services.profiles import offered
+from certificates.forms import offer
 from certificates.services import batch_sources
 from certificates.services.batches import Entry, Wish
+from certificates.services.policy import profiles_for
 from certificates.services.requests import KEY_TYPES
 from core.errors import Refused
 from core.forms import StyledForm
@@ -16,6 +18,7 @@ from core.uploads import MAX_BATCH_BYTES
 from gateways.models import Gateway
 from pki.age_lock import AgeLock, for_pass_phrase, for_recipient
 from pki.errors import PkiError
+from pki.profiles import GATEWAY_CLIENT, Naming
 
 CSRS, EUIS, ENDING = "csrs", "euis", "ending"
 
@@ -61,13 +64,15 @@ class BatchForm(StyledForm):
     )
     before = _Day(label="Ends before", required=False, widget=forms.DateInput(attrs={"type": "date"}))
     key_type = _Choice(label="Key type", required=False, choices=[(each, each) for each in KEY_TYPES])
-    lifetime_days = forms.TypedChoiceField(label="Lifetime", coerce=int, choices=LIFETIMES)
+    profile = _Choice(label="Profile", required=False)
+    lifetime_days = forms.TypedChoiceField(label="Lifetime", coerce=int)
     idempotency_key = forms.CharField(widget=forms.HiddenInput, max_length=80)
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if user.is_vendor:
             self.fields.pop("vendor")
+        offer(self, profiles_for(user.vendor) if user.vendor else offered(Naming.EUI))
         self._user = user
 
     def chosen_vendor(self) -> Vendor:
@@ -89,7 +94,8 @@ class BatchForm(StyledForm):
         ending = f"gateways whose certificate ends before {data['before']}"
         words = {CSRS: self._file_name("CSRs"), EUIS: self._file_name("EUIs"), ENDING: ending}
         key_type = "" if data["source"] == CSRS else data["key_type"]
-        return Wish(words[data["source"]], data["lifetime_days"], key_type)
+        profile = data["profile"] or GATEWAY_CLIENT.name
+        return Wish(words[data["source"]], data["lifetime_days"], key_type, profile)
 
     def _file_name(self, what: str) -> str:
         file = self.cleaned_data["file"]

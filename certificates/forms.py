@@ -4,13 +4,18 @@ from typing import Any
 
 from django import forms
 
-from accounts.forms import LIFETIMES
+from accounts.forms import in_words
+from accounts.models import Vendor
 from cas.models import Authority, Signing
+from cas.services.profiles import offered
+from certificates.models import Approval, IssuingPolicy
+from certificates.services.policy import profiles_for
 from certificates.services.requests import KEY_TYPES
 from core import clock
 from core.forms import StyledForm
 from core.uploads import MAX_FILE_BYTES
 from pki.findings import Finding
+from pki.profiles import GATEWAY_CLIENT, Naming, Profile
 
 MADE_HERE, CSR = "made-here", "csr"
 
@@ -43,6 +48,21 @@ class _File(forms.FileField):
     is_conditional = True  # needed unless there is a text
 
 
+def offer(form: forms.Form, profiles: list[Profile]) -> None:
+    """Let the form ask for these profiles and their lifetimes; where there is only one, nobody has to choose."""
+    names = [profile.name for profile in profiles]
+    days = sorted({days for profile in profiles for days in profile.days})
+    form.fields["profile"].choices = [(name, name) for name in names]  # type: ignore[attr-defined]  # a choice
+    form.fields["lifetime_days"].choices = [(each, in_words(each)) for each in days]  # type: ignore[attr-defined]
+    if names:
+        form.fields["profile"].initial = names[0]
+    if len(names) > 1:
+        lives = "; ".join(f"{each.name}: {', '.join(map(str, each.days))} days" for each in profiles)
+        form.fields["profile"].help_text = f"What it will look like, and how long it may last. {lives}."
+    else:
+        form.fields["profile"].widget = forms.HiddenInput()
+
+
 def _pem_field(label: str, what: str, **more: Any) -> _Text:
     attributes = {"rows": 6, "class": "c-mono", "spellcheck": "false", "placeholder": f"-----BEGIN {what}-----"}
     return _Text(label=label, required=False, max_length=MAX_FILE_BYTES, widget=_PemArea(attrs=attributes), **more)
@@ -61,14 +81,18 @@ class RequestForm(_FileOrText):
     key_type = _Choice(label="Key type", required=False, choices=[(each, each) for each in KEY_TYPES])
     csr = _pem_field("CSR", "CERTIFICATE REQUEST")
     csr_file = _File(label="Or the CSR's file", required=False)
+    profile = _Choice(label="Profile", required=False)
     lifetime_days = forms.TypedChoiceField(
         label="Lifetime",
         coerce=int,
-        choices=LIFETIMES,
         help_text="With 90 days, renewal is by hand until rotation over the air exists.",
     )
     idempotency_key = forms.CharField(widget=forms.HiddenInput, max_length=80)
     findings: tuple[Finding, ...] = ()  # what is wrong with the CSR
+
+    def __init__(self, *args: Any, vendor: Vendor, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        offer(self, profiles_for(vendor))
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -81,7 +105,8 @@ class RequestForm(_FileOrText):
     def wish(self) -> dict[str, Any]:
         """What `request_certificate` takes."""
         data = self.cleaned_data
-        common = {"lifetime_days": data["lifetime_days"], "idempotency_key": data["idempotency_key"]}
+        profile = data["profile"] or self.fields["profile"].initial or GATEWAY_CLIENT.name
+        common = {name: data[name] for name in ("lifetime_days", "idempotency_key")} | {"profile": profile}
         if data["source"] == CSR:
             return {**common, "csr": self.octets(data["csr"], data["csr_file"])}
         return {**common, "key_type": data["key_type"]}
@@ -132,10 +157,32 @@ class PolicyForm(StyledForm):
     authority = forms.ModelChoiceField(
         Authority.objects.none(), label="Issuing authority", required=False, empty_label="None: nothing is issued"
     )
-    automatic = forms.BooleanField(label="Approve requests as they come", required=False)
-    renews = forms.BooleanField(label="Renew by itself what has lived two thirds of its life", required=False)
+    renews = forms.BooleanField(label="Renew by itself, when the profile says so", required=False)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, *args: Any, policy: IssuingPolicy, **kwargs: Any) -> None:
+        present = {"authority": policy.authority_id, "renews": policy.renews}
+        super().__init__(*args, initial=present, **kwargs)
         usable = Authority.objects.usable_at(clock.now()).order_by("name")
         self.fields["authority"].queryset = usable  # type: ignore[attr-defined]  # a choice of rows
+        self._profiles = [profile.name for profile in offered(Naming.EUI)]
+        for name in self._profiles:
+            self.fields[_rule(name)] = forms.ChoiceField(
+                label=f"Requests for {name}",
+                choices=Approval,
+                initial=policy.approval_of(name),
+                widget=forms.Select(attrs={"class": "form-select"}),
+            )
+
+    @property
+    def rules(self) -> list[forms.BoundField]:
+        return [self[_rule(name)] for name in self._profiles]
+
+    def decision(self) -> dict[str, Any]:
+        """What `set_policy` takes."""
+        data = self.cleaned_data
+        approvals = {name: data[_rule(name)] for name in self._profiles}
+        return {"authority": data["authority"], "renews": data["renews"], "approvals": approvals}
+
+
+def _rule(profile: str) -> str:
+    return f"approval-{profile}"

@@ -14,12 +14,22 @@ from core import clock
 from core.leases import Leased, LeaseQuerySet
 from gateways.models import SOON, Gateway
 from keys.models import Key
+from pki.profiles import GATEWAY_CLIENT
 
 __all__ = [
-    "MAX_ATTEMPTS", "Batch", "Certificate", "Chunk", "IssuingPolicy", "KeyHolder", "Line", "Request", "Standing",
+    "MAX_ATTEMPTS", "Approval", "Batch", "Certificate", "Chunk", "IssuingPolicy", "KeyHolder", "Line", "ProfileRule",
+    "Request", "Standing",
 ]  # fmt: skip
 
 MAX_ATTEMPTS = 3  # after that, a request is set aside, and the others flow
+
+
+class Approval(models.TextChoices):
+    """What becomes of a vendor's requests for certificates of a profile."""
+
+    OPERATOR = "operator", "Wait for an operator"
+    AUTOMATIC = "automatic", "Approved as they come"
+    NONE = "none", "Not offered"
 
 
 class IssuingPolicy(models.Model):
@@ -27,11 +37,39 @@ class IssuingPolicy(models.Model):
 
     vendor = models.OneToOneField(Vendor, on_delete=models.CASCADE, related_name="issuing_policy")
     authority = models.ForeignKey(Authority, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    automatic = models.BooleanField(default=False)
-    renews = models.BooleanField(default=False)  # by itself, at two thirds of a life
+    renews = models.BooleanField(default=False)  # by itself, when its profile says so
 
     def __str__(self) -> str:
         return f"{self.vendor}: {self.authority}"
+
+    def approval_of(self, profile: str) -> Approval:
+        """By the rule for this profile; without one, the usual profile waits, and others are not offered."""
+        rules = {} if self.pk is None else {rule.profile: rule.approval for rule in self.rules.all()}
+        usual = Approval.OPERATOR if profile == GATEWAY_CLIENT.name else Approval.NONE
+        return Approval(rules.get(profile, usual))
+
+    @property
+    def approvals(self) -> "list[ProfileRule]":
+        """One for each profile that the vendor may ask for."""
+        rules = [] if self.pk is None else list(self.rules.all())
+        if GATEWAY_CLIENT.name not in {rule.profile for rule in rules}:
+            rules.insert(0, ProfileRule(profile=GATEWAY_CLIENT.name, approval=Approval.OPERATOR))
+        return [rule for rule in rules if rule.approval != Approval.NONE]
+
+
+class ProfileRule(models.Model):
+    """Whether a vendor may ask for certificates of a profile, and whether its requests wait."""
+
+    policy = models.ForeignKey(IssuingPolicy, on_delete=models.CASCADE, related_name="rules")
+    profile = models.CharField(max_length=40)
+    approval = models.CharField(max_length=10, choices=Approval)
+
+    class Meta:
+        ordering = ["profile"]
+        constraints = [models.UniqueConstraint(fields=["policy", "profile"], name="profile_rule_once")]
+
+    def __str__(self) -> str:
+        return f"{self.profile}: {self.get_approval_display()}"
 
 
 class RequestQuerySet(LeaseQuerySet["Request"]):

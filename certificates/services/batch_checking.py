@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db import transaction
 
+from cas.services.profiles import find_profile
 from certificates.models import MAX_ATTEMPTS, Chunk, KeyHolder, Line
 from certificates.services.batches import settle
+from certificates.services.policy import refuse_key_type
 from core import bulk
+from core.errors import Refused
 from gateways.models import Dispute, Gateway
 from pki.csr import inspect_csr
 from pki.errors import PkiError
 from pki.eui import is_canonical, read_eui
 from pki.findings import Severity
+from pki.profiles import Profile
 from pki.shape import require_der
 
 COLUMNS = ("id", "eui", "gateway_id", "public_key", "spki_sha256", "key_type", "code", "words", "csr")
@@ -56,13 +60,15 @@ def check_chunk(chunk_id: int) -> None:
     if chunk.attempts > MAX_ATTEMPTS:
         _refuse_all(chunk, owner)
     else:
-        _write(chunk, owner, check_lines(chunk.batch.vendor_id, chunk.content.all()))
+        batch = chunk.batch
+        seen = check_lines(batch.vendor_id, chunk.content.all(), find_profile(batch.profile, batch.profile_version))
+        _write(chunk, owner, seen)
     settle(chunk.batch_id)
 
 
-def check_lines(vendor_id: int, lines: Iterable[Line]) -> list[Seen]:
+def check_lines(vendor_id: int, lines: Iterable[Line], profile: Profile) -> list[Seen]:
     """Each line for itself, then all of them against what the database knows, in one query for each question."""
-    seen = [_look(line) for line in lines]
+    seen = [_look(line, profile) for line in lines]
     judge(vendor_id, [each for each in seen if not each.code])
     return seen
 
@@ -83,16 +89,16 @@ def judge(vendor_id: int, seen: Sequence[Seen]) -> None:
     _refuse_held([each for each in seen if each.spki_sha256 and not each.code])
 
 
-def _look(line: Line) -> Seen:
+def _look(line: Line, profile: Profile) -> Seen:
     seen = Seen(line.pk, csr=None if line.csr is None else bytes(line.csr))
     try:
-        _look_at_csr(seen, bytes(line.csr)) if line.csr is not None else _look_at_eui(seen, line.text)
-    except PkiError as error:
+        _look_at_csr(seen, bytes(line.csr), profile) if line.csr is not None else _look_at_eui(seen, line.text)
+    except (PkiError, Refused) as error:
         seen.refuse(error.code, error.message)
     return seen
 
 
-def _look_at_csr(seen: Seen, csr: bytes) -> None:
+def _look_at_csr(seen: Seen, csr: bytes, profile: Profile) -> None:
     inspected = inspect_csr(csr)
     seen.public_key, seen.key_type = inspected.public_key_der or None, inspected.key_type
     if not inspected.accepted:
@@ -102,6 +108,7 @@ def _look_at_csr(seen: Seen, csr: bytes) -> None:
     if not is_canonical(inspected.common_name):
         seen.refuse("wrong-name", "Its common name is no EUI: 16 digits 0-9, A-F in upper case.")
         return
+    refuse_key_type(inspected.key_type, profile, field="csr")
     seen.eui, seen.spki_sha256, seen.csr = inspected.common_name, inspected.spki_sha256, inspected.csr_der
     require_der(inspected.public_key_der)
 

@@ -30,7 +30,7 @@ from certificates.services.policy import refuse_unusable
 from core import bulk, clock
 from core.errors import Refused
 from keys import services as vault
-from keys.kek import NoKek, WrongKek
+from keys.errors import VaultClosed
 from pki.errors import PkiError
 from pki.issuing import new_serial, validity
 from pki.shape import Shapes
@@ -77,7 +77,7 @@ def _try(chunk: Chunk, owner: str) -> None:
         _finish(chunk, owner, wanted, register.sign_many([each.reservation for each in wanted]))
     except LeaseLost:
         log.warning("Another worker took over %s", chunk)
-    except (NoKek, WrongKek) as refusal:
+    except VaultClosed as refusal:
         _wait(chunk, owner, refusal.message)
     except (Refused, PkiError) as error:
         _set_aside(chunk, owner, error.message)
@@ -86,7 +86,7 @@ def _try(chunk: Chunk, owner: str) -> None:
 def _reserve(chunk: Chunk, owner: str) -> list[Wanted]:
     """Write requests and reservations for the lines that still hold good, and commit them."""
     batch = chunk.batch
-    vault.check_kek()
+    vault.check_key(batch.authority.key_id)
     with transaction.atomic(durable=True):
         refuse_unusable(batch.authority)
         seen = _still_good(chunk)

@@ -13,7 +13,13 @@ from accounts.services.four_eyes import decide
 from audit.services import SYSTEM, Machine, record
 from certificates.models import Batch, Chunk, Line
 from certificates.services import mails
-from certificates.services.policy import issuing_authority, policy_of, refuse_unusable
+from certificates.services.policy import (
+    is_automatic,
+    issuing_authority,
+    profile_for,
+    refuse_key_type,
+    refuse_unusable,
+)
 from certificates.services.requests import BY_ITSELF, KEY_TYPES, refuse_lifetime
 from core import bulk, clock
 from core.errors import Forbidden, Refused
@@ -39,6 +45,7 @@ class Wish:
     source: str
     lifetime_days: int
     key_type: str = ""
+    profile: str = GATEWAY_CLIENT.name
 
 
 def create_batch(
@@ -56,14 +63,17 @@ def create_batch(
         raise Refused("batch-too-large", f"A batch has at most {MAX_LINES:,} lines. Split it.", field="source")
     _refuse_mixed(entries, wish)
     authority = issuing_authority(vendor)
-    refuse_lifetime(wish.lifetime_days, authority)
+    profile = profile_for(vendor, wish.profile)
+    refuse_lifetime(wish.lifetime_days, profile, authority)
+    if wish.key_type:
+        refuse_key_type(wish.key_type, profile, field="key_type")
     batch = Batch(
         vendor=vendor,
         authority=authority,
         idempotency_key=f"{vendor.pk}:{idempotency_key}"[:100],
         source=wish.source[:300],
-        profile=GATEWAY_CLIENT.name,
-        profile_version=GATEWAY_CLIENT.version,
+        profile=profile.name,
+        profile_version=profile.version,
         lifetime_days=wish.lifetime_days,
         key_type=wish.key_type,
         lines_sha256=_hash(entries),
@@ -150,7 +160,7 @@ def settle(batch_id: int) -> None:
             _update(batch, state=State.CHECKED)
             if not Line.objects.filter(chunk__batch=batch).accepted().exists():
                 _update(batch, state=State.DONE, ended_at=clock.now())
-            elif policy_of(batch.vendor).automatic:
+            elif is_automatic(batch.vendor, batch.profile):
                 _start(batch, actor=None, reason=BY_ITSELF, is_alone=False)
                 record(SYSTEM, "batch.approved", subject=batch, vendor_id=batch.vendor_id, reason=BY_ITSELF)
         elif batch.state == State.RUNNING and states <= {Chunk.State.DONE, Chunk.State.ASIDE}:
@@ -207,11 +217,8 @@ def _sent_before(batch: Batch) -> Batch:
     found = Batch.objects.filter(idempotency_key=batch.idempotency_key).first()
     if found is None:
         raise Refused("batch-not-made", "The batch could not be made. Send it again.")
-    if (found.lines_sha256, found.lifetime_days, found.key_type) != (
-        batch.lines_sha256,
-        batch.lifetime_days,
-        batch.key_type,
-    ):
+    asked = [(each.lines_sha256, each.lifetime_days, each.key_type, each.profile) for each in (found, batch)]
+    if asked[0] != asked[1]:
         raise Refused("asked-otherwise", "This form was sent before with other values. Open it anew.")
     return found
 

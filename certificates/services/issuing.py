@@ -21,7 +21,7 @@ from certificates.services.requests import refuse_unissuable
 from core import clock
 from core.errors import Refused
 from keys import services as vault
-from keys.kek import NoKek, WrongKek
+from keys.errors import VaultClosed
 from pki.errors import PkiError
 from pki.facts import read_certificate
 from pki.issuing import Template, new_serial, prepare, validity
@@ -60,7 +60,7 @@ def issue_held(request_id: int, owner: str) -> Certificate | None:
         return _issue(request, owner)
     except LeaseLost:
         log.warning("Another worker took over %s", request)
-    except (NoKek, WrongKek) as refusal:
+    except VaultClosed as refusal:
         _wait(request, owner, refusal.message)
     except Refused as refusal:
         _wait(request, owner, refusal.message) if refusal.code in WAITS else _stop(request, owner, refusal.message)
@@ -73,7 +73,7 @@ def _issue(request: Request, owner: str) -> Certificate:
     signing = _reserved(request)
     if signing is None or signing.state != Signing.State.SIGNED:
         _refuse_changed(request)
-        vault.check_kek()
+        vault.check_key(request.authority.key_id)
     if signing is None:
         _plan(request, owner)
         signing = _reserve(request)

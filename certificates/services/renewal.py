@@ -1,4 +1,5 @@
-"""Renewal by itself, for vendors whose policy says so: what has lived two thirds of its life gets a successor in time.
+"""Renewal by itself, for vendors whose policy says so: what has lived as much of its life as its profile says, two
+thirds usually, gets a successor in time, of the profile's newest version.
 
 A key that was made here is made anew; a gateway that left a CSR keeps its key. Each day's renewals of a vendor are a
 batch, which goes the way of any batch: approved by the policy, or by an operator. The old certificate is not revoked:
@@ -13,13 +14,13 @@ from django.db.models import Exists, OuterRef
 
 from accounts.models import Vendor
 from audit.services import SYSTEM
+from cas.services.profiles import current_profiles
 from certificates.models import Batch, Certificate, IssuingPolicy, Line, Request
 from certificates.services.batches import Entry, Wish, create_batch
 from core import clock
 from core.errors import Refused
 
-DUE_AFTER = 2 / 3  # of its life
-Kind = tuple[int, str]  # the lifetime in days, and the type of the key that is made here or nothing
+Kind = tuple[str, int, str]  # the profile, the lifetime in days, and the type of the key that is made here or nothing
 
 
 def renew_due() -> list[Batch]:
@@ -33,17 +34,19 @@ def renew_due() -> list[Batch]:
 
 
 def due_certificates(vendor: Vendor, now: datetime) -> Iterable[Certificate]:
-    """Issued here, current, with two thirds of their life behind them, and nothing on its way for their gateways."""
+    """Issued here, current, with enough of their life behind them, and nothing on its way for their gateways."""
     asked = Request.objects.open().filter(gateway_id=OuterRef("gateway_id"), vendor_id=OuterRef("vendor_id"))
     states = [Batch.State.CHECKING, Batch.State.CHECKED, Batch.State.RUNNING]
     in_batch = Line.objects.accepted().filter(gateway_id=OuterRef("gateway_id"), chunk__batch__state__in=states)
     issued = Certificate.objects.filter(
         vendor=vendor, gateway__vendor=vendor, origin=Certificate.Origin.ISSUED, request__isnull=False
     )
-    lifetimes = issued.order_by().values_list("request__lifetime_days", flat=True).distinct()
-    for days in lifetimes:
-        left = timedelta(days=days * (1 - DUE_AFTER))
-        late = issued.current(now).filter(request__lifetime_days=days, not_after__lte=now + left)
+    kinds = issued.order_by().values_list("request__profile", "request__lifetime_days").distinct()
+    renew_at = {profile.name: profile.renew_at for profile in current_profiles()}
+    for profile, days in kinds:
+        left = timedelta(days=days) * (100 - renew_at[profile]) / 100
+        alike = issued.filter(request__profile=profile, request__lifetime_days=days)
+        late = alike.current(now).filter(not_after__lte=now + left)
         waiting = late.filter(~Exists(asked), ~Exists(in_batch))
         yield from waiting.select_related("request", "gateway").order_by("gateway__eui").iterator(2000)
 
@@ -55,15 +58,16 @@ def _due(vendor: Vendor, now: datetime) -> dict[Kind, list[Entry]]:
         if request is None:
             continue
         csr = None if request.csr is None else bytes(request.csr)
-        kind = request.lifetime_days, "" if csr else request.key_type
+        kind = request.profile, request.lifetime_days, "" if csr else request.key_type
         found[kind].append(Entry(certificate.gateway.eui, csr))
     return found
 
 
 def _hand_in(vendor: Vendor, kind: Kind, entries: list[Entry], now: datetime) -> Batch | None:
-    days, key_type = kind
-    wish = Wish(f"renewal of what ends soon, {now:%Y-%m-%d}", days, key_type)
+    profile, days, key_type = kind
+    wish = Wish(f"renewal of what ends soon, {now:%Y-%m-%d}", days, key_type, profile)
+    key = ":".join(("renewal", f"{now:%Y-%m-%d}", *map(str, kind)))
     try:
-        return create_batch(SYSTEM, vendor, entries, wish, idempotency_key=f"renewal:{now:%Y-%m-%d}:{days}:{key_type}")
+        return create_batch(SYSTEM, vendor, entries, wish, idempotency_key=key)
     except Refused:  # nothing can be issued for this vendor now: its alerts say what ends
         return None

@@ -14,7 +14,13 @@ from certificates.models import Request
 from certificates.services import mails
 from certificates.services.content import content_sha256
 from certificates.services.key_holding import hold_key
-from certificates.services.policy import issuing_authority, policy_of, refuse_unusable
+from certificates.services.policy import (
+    is_automatic,
+    issuing_authority,
+    profile_for,
+    refuse_key_type,
+    refuse_unusable,
+)
 from core import clock
 from core.errors import Forbidden, Refused, TooMany
 from gateways.models import Gateway
@@ -23,10 +29,9 @@ from keys import services as vault
 from keys.models import Key
 from pki.csr import inspect_csr
 from pki.findings import Finding, Severity
-from pki.profiles import GATEWAY_CLIENT
+from pki.profiles import GATEWAY_CLIENT, Profile
 
 KEY_TYPES = ("P-256", "RSA 2048")  # that are made here; a Basics Station reads both
-LIFETIMES = tuple(lifetime.days for lifetime in GATEWAY_CLIENT.lifetimes)
 BY_ITSELF = "Approved by the vendor's policy"
 
 
@@ -40,6 +45,15 @@ class CsrRefused(Refused):
 
 
 @dataclass(frozen=True, slots=True)
+class _Wish:
+    """What was asked for; `source` is a CSR, or the type of a key that is made here."""
+
+    lifetime_days: int
+    source: bytes | str
+    profile: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Subject:
     """The public half that will be certified, and where it comes from."""
 
@@ -49,7 +63,7 @@ class _Subject:
     key: Key | None = None
 
 
-def request_certificate(
+def request_certificate(  # noqa: PLR0913  each is one thing that is asked for
     actor: User,
     gateway: Gateway,
     *,
@@ -57,23 +71,26 @@ def request_certificate(
     idempotency_key: str,
     csr: bytes | None = None,
     key_type: str = "",
+    profile: str = GATEWAY_CLIENT.name,
 ) -> Request:
-    """Ask for a certificate, for the key of `csr` or for one of `key_type` that is made here.
+    """Ask for a certificate, for the key of `csr` or for one of `key_type` that is made here. It will be of the version
+    of `profile` that is the newest now.
 
     The same `idempotency_key` gives the same row, however often and from wherever it comes (G3).
     """
     _refuse_foreign(actor, gateway)
     scoped = f"{gateway.pk}:{idempotency_key}"[:100]
+    wish = _Wish(lifetime_days, csr or key_type, profile)
     try:
         with transaction.atomic():
             if found := _asked_before(scoped):
-                return _same(found, lifetime_days, csr or key_type)
-            return _ask(actor, gateway, key=scoped, lifetime_days=lifetime_days, source=csr or key_type)
+                return _same(found, wish)
+            return _ask(actor, gateway, key=scoped, wish=wish)
     except IntegrityError:
         found = _asked_before(scoped)  # another was faster, and the row is there
         if found is None:
             raise
-        return _same(found, lifetime_days, csr or key_type)
+        return _same(found, wish)
 
 
 def approve_request(
@@ -134,21 +151,22 @@ def refuse_unissuable(request: Request) -> None:
     refuse_unusable(request.authority)
 
 
-def _ask(actor: User, gateway: Gateway, *, key: str, lifetime_days: int, source: bytes | str) -> Request:
+def _ask(actor: User, gateway: Gateway, *, key: str, wish: _Wish) -> Request:
     refuse_disputed(gateway)
     _refuse_too_many(actor, gateway.vendor)
     authority = issuing_authority(gateway.vendor)
-    refuse_lifetime(lifetime_days, authority)
-    subject = _from_csr(source, gateway) if isinstance(source, bytes) else _from_vault(source)
+    profile = profile_for(gateway.vendor, wish.profile)
+    refuse_lifetime(wish.lifetime_days, profile, authority)
+    subject = _subject(wish.source, gateway, profile)
     hold_key(gateway, subject.public_key, field="csr")
     request = Request(
         gateway=gateway,
         vendor=gateway.vendor,
         authority=authority,
         idempotency_key=key,
-        profile=GATEWAY_CLIENT.name,
-        profile_version=GATEWAY_CLIENT.version,
-        lifetime_days=lifetime_days,
+        profile=profile.name,
+        profile_version=profile.version,
+        lifetime_days=wish.lifetime_days,
         public_key=subject.public_key,
         key_type=subject.key_type,
         csr=subject.csr,
@@ -157,9 +175,20 @@ def _ask(actor: User, gateway: Gateway, *, key: str, lifetime_days: int, source:
     )
     request.content_sha256 = content_sha256(request)
     request.save(force_insert=True)
-    details = {"sha256": request.content_sha256, "lifetime_days": lifetime_days, "key_type": request.key_type}
-    record(actor, "request.made", subject=request, vendor_id=request.vendor_id, **details)
-    if policy_of(gateway.vendor).automatic:
+    details: dict[str, object] = {
+        "sha256": request.content_sha256,
+        "lifetime_days": wish.lifetime_days,
+        "key_type": request.key_type,
+    }
+    record(
+        actor,
+        "request.made",
+        subject=request,
+        vendor_id=request.vendor_id,
+        profile=[profile.name, profile.version],
+        **details,
+    )
+    if is_automatic(gateway.vendor, profile.name):
         _approve_by_policy(request)
     return request
 
@@ -169,16 +198,22 @@ def _approve_by_policy(request: Request) -> None:
     record(SYSTEM, "request.approved", subject=request, vendor_id=request.vendor_id, **_decision(request))
 
 
-def _from_csr(csr: bytes, gateway: Gateway) -> _Subject:
+def _subject(source: bytes | str, gateway: Gateway, profile: Profile) -> _Subject:
+    return _from_csr(source, gateway, profile) if isinstance(source, bytes) else _from_vault(source, profile)
+
+
+def _from_csr(csr: bytes, gateway: Gateway, profile: Profile) -> _Subject:
     seen = inspect_csr(csr, eui=gateway.eui)
     if not seen.accepted:
         raise CsrRefused(tuple(seen.findings))
+    refuse_key_type(seen.key_type, profile, field="csr")
     return _Subject(seen.public_key_der, seen.key_type, csr=seen.csr_der)
 
 
-def _from_vault(key_type: str) -> _Subject:
+def _from_vault(key_type: str, profile: Profile) -> _Subject:
     if key_type not in KEY_TYPES:
         raise Refused("key-type-refused", f"Choose one of {' or '.join(KEY_TYPES)}.", field="key_type")
+    refuse_key_type(key_type, profile, field="key_type")
     key = vault.create_key(key_type, purpose="gateway")
     return _Subject(bytes(key.public_key), key.key_type, key=key)
 
@@ -187,13 +222,14 @@ def _asked_before(key: str) -> Request | None:
     return Request.objects.select_related("gateway", "vendor", "authority").filter(idempotency_key=key).first()
 
 
-def _same(found: Request, lifetime_days: int, source: bytes | str) -> Request:
+def _same(found: Request, wish: _Wish) -> Request:
     """Refuse where the form was sent before with other values: nobody shall get what was not asked for."""
+    source = wish.source
     if isinstance(source, bytes):
         is_same = found.csr is not None and inspect_csr(source, eui=found.gateway.eui).csr_der == bytes(found.csr)
     else:
         is_same = found.csr is None and found.key_type == source
-    if not (is_same and found.lifetime_days == lifetime_days):
+    if not (is_same and (found.lifetime_days, found.profile) == (wish.lifetime_days, wish.profile)):
         raise Refused(
             "asked-otherwise",
             f"This form was sent before, for {found.lifetime_days} days with a key of type {found.key_type}. "
@@ -240,9 +276,9 @@ def _refuse_too_many(actor: User, vendor: Vendor) -> None:
         )
 
 
-def refuse_lifetime(days: int, authority: Authority) -> None:
-    if days not in LIFETIMES:
-        choices = ", ".join(str(each) for each in LIFETIMES)
+def refuse_lifetime(days: int, profile: Profile, authority: Authority) -> None:
+    if days not in profile.days:
+        choices = ", ".join(str(each) for each in profile.days)
         raise Refused("lifetime-refused", f"Choose one of {choices} days.", field="lifetime_days")
     if clock.now() + timedelta(days=days) > authority.not_after:
         raise Refused(

@@ -26,11 +26,9 @@ def policy_summary(request: SignedInRequest, pk: int) -> HttpResponse:
 @allowed("operate")
 def policy(request: SignedInRequest, pk: int) -> HttpResponse:
     vendor = get_object_or_404(Vendor.objects.visible_to(request.user), pk=pk)
-    present = policy_of(vendor)
-    initial = {"authority": present.authority_id, "automatic": present.automatic, "renews": present.renews}
-    form = PolicyForm(request.POST or None, initial=initial)
+    form = PolicyForm(request.POST or None, policy=policy_of(vendor))
     if request.method == "POST" and form.is_valid():
-        done = attempt(form, lambda: services.set_policy(vendor, actor=request.user, **form.cleaned_data))
+        done = attempt(form, lambda: services.set_policy(vendor, actor=request.user, **form.decision()))
         if done:
             messages.success(request, "Saved.")
             return redirect("accounts:vendor", vendor.pk)

@@ -77,9 +77,8 @@ def filters_in_use(query: QueryDict, *names: str) -> int:
 @allowed("hand_in")
 def new(request: SignedInRequest, pk: int) -> HttpResponse:
     gateway = get_object_or_404(Gateway.objects.visible_to(request.user).select_related("vendor"), pk=pk)
-    form = RequestForm(
-        request.POST if request.method == "POST" else None, request.FILES or None, initial=proposed_values()
-    )
+    posted = request.POST if request.method == "POST" else None
+    form = RequestForm(posted, request.FILES or None, initial=proposed_values(), vendor=gateway.vendor)
     if form.is_valid():
         made = attempt(form, lambda: _ask(request.user, gateway, form))
         if made:

@@ -10,7 +10,7 @@ from django.test import Client
 
 from accounts.models import User, Vendor
 from cas.models import Authority
-from certificates.models import Certificate, Request
+from certificates.models import Approval, Certificate, Request
 from certificates.services import issue, request_certificate, set_policy
 from certificates.services import policy as policies
 from gateways.models import Gateway
@@ -246,13 +246,17 @@ def test_a_vendor_sees_its_own_requests_only(wish: Request, other_vendor_user: U
 def test_an_operator_says_who_issues_for_a_vendor(
     issuing: Authority, vendor: Vendor, operator: User, client_of: ClientOf
 ) -> None:
-    client_of(operator).post(f"/vendors/{vendor.pk}/issuing/", {"authority": issuing.pk, "automatic": "on"})
+    client_of(operator).post(
+        f"/vendors/{vendor.pk}/issuing/", {"authority": issuing.pk, "approval-gateway-client": "automatic"}
+    )
     policy = policies.policy_of(vendor)
-    assert (policy.authority, policy.automatic) == (issuing, True)
+    assert (policy.authority, policy.approval_of("gateway-client")) == (issuing, Approval.AUTOMATIC)
 
 
 def test_a_root_issues_for_nobody(issuing: Authority, vendor: Vendor, operator: User, client_of: ClientOf) -> None:
-    client_of(operator).post(f"/vendors/{vendor.pk}/issuing/", {"authority": issuing.parent_id})
+    client_of(operator).post(
+        f"/vendors/{vendor.pk}/issuing/", {"authority": issuing.parent_id, "approval-gateway-client": "operator"}
+    )
     assert policies.policy_of(vendor).authority is None
 
 
