@@ -9,6 +9,7 @@ from audit.services import beat
 from cas.models import Authority
 from cas.services import ocsp, ocsp_signers, revocation_lists
 from core import clock
+from keys.errors import VaultClosed
 
 log = logging.getLogger(__name__)
 
@@ -35,5 +36,7 @@ def sweep_lists() -> None:
 def _try(act: Callable[[int], object], authority_id: int) -> None:
     try:
         act(authority_id)
+    except VaultClosed as closed:
+        log.warning("Authority %s says nothing new of what it revoked: %s", authority_id, closed.message)
     except Exception:
         log.exception("Authority %s could not say what it revoked", authority_id)

@@ -10,6 +10,7 @@ from django.db import DatabaseError, connection
 from audit.models import Heartbeat
 from core import broker, clock
 from core.errors import Refused
+from keys import tokens
 from keys.services import check_kek
 from outbox.models import Message
 from trust.models import Store
@@ -31,6 +32,7 @@ def check() -> dict[str, Part]:
         "broker": _broker(),
         "worker": _worker(),
         "vault": _vault(),
+        **_token(),
         "mail": _mail(),
         **{f"store {store.name}": _store(store) for store in Store.objects.all()},
     }
@@ -75,6 +77,17 @@ def _vault() -> Part:
     except Refused as refusal:
         return Part(ok=False, state=refusal.message)
     return Part(ok=True, state="the key-encryption key fits")
+
+
+def _token() -> dict[str, Part]:
+    """Nothing of a token where there is none."""
+    if not tokens.offered():
+        return {}
+    try:
+        tokens.check()
+    except Refused as refusal:
+        return {"token": Part(ok=False, state=refusal.message)}
+    return {"token": Part(ok=True, state="answers")}
 
 
 def _mail() -> Part:

@@ -178,7 +178,7 @@ def check_kek() -> None:
     open_canary(_canary())
 
 
-def check_key(key_id: uuid.UUID) -> None:
+def check_key(key_id: uuid.UUID | None) -> None:
     """Raise `VaultClosed` unless the vault opens, and the key is in its token where it belongs into one: whoever asks
     before they reserve leaves nothing that may exist."""
     check_kek()

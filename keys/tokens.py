@@ -45,9 +45,8 @@ def check_key(key_id: UUID) -> None:
 
 
 def check() -> None:
-    """Raise `TokenAway` unless the token, where one is configured, answers."""
-    if offered():
-        _cryptoki().look(_access())
+    """Raise `TokenAway` unless the token answers."""
+    _cryptoki().look(_access())
 
 
 def destroy(key_ids: Sequence[UUID]) -> None:

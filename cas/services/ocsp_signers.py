@@ -39,6 +39,7 @@ def _renew(held: Held) -> OcspSigner | None:
         last = OcspSigner.objects.usable_at(clock.now()).filter(authority=held.authority).first()
         if last is not None and last.half_life is not None and last.half_life > clock.now():
             return None
+    vault.check_key(held.authority.key_id)
     return _finish(unfinished or _begin(held), held)
 
 

@@ -45,6 +45,7 @@ class Plan:
     years: int
     path_length: int
     others: tuple[tuple[str, str], ...] = ()  # further attributes of the name: C, ST, L, OU
+    provider: str = Key.Provider.SEALED.value  # where the key lives
 
     @property
     def names(self) -> tuple[tuple[str, str], ...]:
@@ -99,7 +100,8 @@ def give_up(row: Signing, *, actor: User, reason: str) -> Signing:
 def _create(actor: User, plan: Plan, *, profile: Profile, parent: Authority | None) -> Authority:
     """Key, reservation, signature, row: each committed before the next, so that nothing is signed unrecorded."""
     _refuse_taken(plan.name)
-    key = vault.create_key(plan.key_type, purpose="authority")
+    vault.check_key(parent.key_id if parent else None)
+    key = vault.create_key(plan.key_type, purpose="authority", provider=plan.provider)
     reserved = _reserve(actor, plan, profile=profile, parent=parent, key=key)
     return _keep(actor, signing.sign(reserved), parent=parent, key=key, requester=actor.name)
 
@@ -156,7 +158,7 @@ def _keep(actor: User | None, der: bytes, *, parent: Authority | None, key: Key,
     try:
         with transaction.atomic():
             authority.save()
-            details: dict[str, Any] = {"sha256": authority.sha256, "requester": requester}
+            details: dict[str, Any] = {"sha256": authority.sha256, "requester": requester, "key": key.provider}
             kind = "root" if parent is None else "issuing"
             record(actor or SYSTEM, "authority.created", subject=authority, kind=kind, **details)
     except IntegrityError:

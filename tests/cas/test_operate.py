@@ -92,11 +92,11 @@ def test_a_double_click_makes_one_root(operator: User, monkeypatch: pytest.Monke
     genuine = vault.create_key
     made: list[Authority] = []
 
-    def meanwhile(key_type: str, *, purpose: str) -> Key:
+    def meanwhile(key_type: str, **more: str) -> Key:
         with monkeypatch.context() as second_click:
             second_click.setattr(vault, "create_key", genuine)
             made.append(operate.create_root(operator, ROOT_PLAN))
-        return genuine(key_type, purpose=purpose)
+        return genuine(key_type, **more)
 
     monkeypatch.setattr(vault, "create_key", meanwhile)
     with pytest.raises(Refused) as refusal:
