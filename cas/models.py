@@ -16,8 +16,8 @@ from pki.facts import CertificateFacts
 from pki.profiles import AUTHORITIES
 
 __all__ = [
-    "Authority", "ListPage", "OcspAnswer", "OcspSigner", "ProfileVersion", "Proof", "ProofCode", "RevocationList", "Signing",
-    "StatusService", "TestLeaf", "Waiver",
+    "Authority", "ListPage", "OcspAnswer", "OcspSigner", "ProfileVersion", "Proof", "ProofCode",
+    "RevocationList", "Signing", "StatusService", "TestLeaf", "Waiver",
 ]  # fmt: skip
 
 

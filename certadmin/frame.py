@@ -41,6 +41,7 @@ MAIN = (
 )
 MORE = (
     Entry("alerts:list", "Alerts", "bell", counter="alerts"),
+    Entry("cas:profiles", "Profiles", "file-text", "operator auditor"),
     Entry("audit", "Audit", "list-details", "operator auditor"),
     Entry("accounts:settings", "Settings", "settings", "operator auditor"),
     Entry("accounts:account", "Account", "user"),
