@@ -11,17 +11,18 @@ from cryptography.x509.oid import NameOID
 
 from pki.der import SEQUENCE, DerReader, MalformedDer
 from pki.errors import PkiError
-from pki.eui import InvalidEui, is_canonical, read_eui
+from pki.eui import InvalidEui, read_eui
 from pki.findings import Finding, Severity, refuses
 from pki.intake import require_no_private_key
 from pki.pem import PemBlock, read_blocks
 from pki.profiles import GATEWAY_CLIENT
-from pki.public_keys import describe_key, load_public_key, made_signature
+from pki.public_keys import describe_key, load_public_key, made_signature, to_spki
 from pki.quiet import quietly
 from pki.weak_keys import find_weaknesses
 
 LARGEST = 64 * 1024  # a request with a 8192-bit key has 2 kB
 
+_BROKEN_DIGESTS = ("md5", "sha1")
 _LABELS = ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
 _SIGN_AGAIN = "Make the request again, for example with openssl req -new -key KEY -subj /CN=EUI."
 _NEW_KEY = "Make a P-256 or RSA 2048 key in the gateway, and a request with it."
@@ -156,13 +157,22 @@ def _signature(request: x509.CertificateSigningRequest, key: PublicKeyTypes) -> 
     if not made_signature(key, request):
         message = "The request's signature does not fit its key: it was changed, or the sender does not hold the key."
         yield _refused("bad-signature", message, _SIGN_AGAIN)
+    elif (digest := request.signature_hash_algorithm) is not None and digest.name in _BROKEN_DIGESTS:
+        message = (
+            f"The request is signed with {digest.name.upper()}, by which one signature can be made to fit two texts."
+        )
+        yield _refused("weak-signature", message, "Make the request again with SHA-256: openssl req -new -sha256 …")
 
 
 def _key(key: PublicKeyTypes, spki: bytes) -> Iterator[Finding]:
     weak = find_weaknesses(spki)
     yield from weak
-    if not weak:
-        yield judge_key_for_station(key)
+    if weak:
+        return
+    yield judge_key_for_station(key)
+    if to_spki(key) != spki:  # the certificate would have another form, and a key that is held by one gateway has two
+        message = "The public key is not written as DER wants it."
+        yield _refused("key-encoding", message, "Make the request with a current OpenSSL, the point uncompressed.")
 
 
 def judge_key_for_station(key: PublicKeyTypes) -> Finding:
@@ -183,7 +193,7 @@ def _common_name(names: tuple[str, ...], eui: str | None) -> Iterator[Finding]:
         yield _refused("cn-several" if names else "cn-missing", message, f"Use CN={eui or 'EUI'} alone.")
     elif eui is not None and names[0] == eui:
         yield Finding("cn-is-eui", Severity.GOOD, f"The CN is the gateway's EUI {eui}.")
-    elif eui is None and is_canonical(names[0]):
+    elif eui is None and _meant(names[0]) == names[0]:
         yield Finding("cn-is-eui", Severity.GOOD, f"The CN is an EUI, {names[0]}.")
     else:
         yield _wrong_name(names[0], eui)

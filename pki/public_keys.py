@@ -1,5 +1,7 @@
 """Public keys of every kind that turns up in certificates: their names, and whether they made a signature."""
 
+from collections.abc import Mapping
+
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
@@ -17,18 +19,22 @@ _CURVES = {
     "secp521r1": "P-521",
 }
 # SHA-1 and MD5 are followed so that old roots can be recognised; no OID is missing that Go would verify
-_HASHES: dict[str, type[hashes.HashAlgorithm]] = {
+_RSA_HASHES: dict[str, type[hashes.HashAlgorithm]] = {
     "1.2.840.113549.1.1.4": hashes.MD5,
     "1.2.840.113549.1.1.5": hashes.SHA1,
     "1.2.840.113549.1.1.11": hashes.SHA256,
     "1.2.840.113549.1.1.12": hashes.SHA384,
     "1.2.840.113549.1.1.13": hashes.SHA512,
     "1.2.840.113549.1.1.14": hashes.SHA224,
+}
+_EC_HASHES: dict[str, type[hashes.HashAlgorithm]] = {
     "1.2.840.10045.4.1": hashes.SHA1,
     "1.2.840.10045.4.3.1": hashes.SHA224,
     "1.2.840.10045.4.3.2": hashes.SHA256,
     "1.2.840.10045.4.3.3": hashes.SHA384,
     "1.2.840.10045.4.3.4": hashes.SHA512,
+}
+_DSA_HASHES: dict[str, type[hashes.HashAlgorithm]] = {
     "1.2.840.10040.4.3": hashes.SHA1,
     "2.16.840.1.101.3.4.3.2": hashes.SHA256,
 }
@@ -47,6 +53,12 @@ def load_public_key(spki: bytes) -> PublicKeyTypes:
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         message = "The public key is damaged or of a kind that nobody here can use: make a P-256 or RSA 2048 key."
         raise PkiError("unsupported-key", message) from error
+
+
+def to_spki(key: PublicKeyTypes) -> bytes:
+    """The one DER SubjectPublicKeyInfo of `key` that certificates have: RSA as rsaEncryption with NULL, the point of a
+    named curve uncompressed (RFC 3279 section 2.3, RFC 5480 section 2)."""
+    return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def describe_key(key: PublicKeyTypes) -> str:
@@ -69,17 +81,17 @@ def made_signature(key: PublicKeyTypes, certificate: x509.Certificate | x509.Cer
 
 
 def _verify(key: PublicKeyTypes, certificate: x509.Certificate | x509.CertificateSigningRequest) -> bool:
+    """An algorithm that is not of the key's own kind verifies nothing, whatever the signature."""
     signature, signed = certificate.signature, _signed_bytes(certificate)
-    if isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
-        key.verify(signature, signed)
-        return True
-    digest = _digest(certificate)
     if isinstance(key, rsa.RSAPublicKey):
-        key.verify(signature, signed, _rsa_padding(certificate), digest)
+        key.verify(signature, signed, _rsa_padding(certificate), _rsa_digest(certificate))
     elif isinstance(key, ec.EllipticCurvePublicKey):
-        key.verify(signature, signed, ec.ECDSA(digest))
+        key.verify(signature, signed, ec.ECDSA(_digest(certificate, _EC_HASHES)))
     elif isinstance(key, dsa.DSAPublicKey):
-        key.verify(signature, signed, digest)
+        key.verify(signature, signed, _digest(certificate, _DSA_HASHES))
+    elif isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+        _require_edwards(key, certificate)
+        key.verify(signature, signed)
     else:
         return False
     return True
@@ -91,14 +103,30 @@ def _signed_bytes(certificate: x509.Certificate | x509.CertificateSigningRequest
     return certificate.tbs_certrequest_bytes
 
 
-def _digest(certificate: x509.Certificate | x509.CertificateSigningRequest) -> hashes.HashAlgorithm:
-    oid = certificate.signature_algorithm_oid
-    if oid == SignatureAlgorithmOID.RSASSA_PSS:
+def _rsa_digest(certificate: x509.Certificate | x509.CertificateSigningRequest) -> hashes.HashAlgorithm:
+    if certificate.signature_algorithm_oid == SignatureAlgorithmOID.RSASSA_PSS:
         return certificate.signature_hash_algorithm or hashes.SHA256()
-    known = _HASHES.get(oid.dotted_string)
-    if known is None:
-        raise UnsupportedAlgorithm(oid.dotted_string)
-    return known()
+    return _digest(certificate, _RSA_HASHES)
+
+
+def _digest(
+    certificate: x509.Certificate | x509.CertificateSigningRequest,
+    known: Mapping[str, type[hashes.HashAlgorithm]],
+) -> hashes.HashAlgorithm:
+    oid = certificate.signature_algorithm_oid.dotted_string
+    if oid not in known:
+        raise UnsupportedAlgorithm(oid)
+    return known[oid]()
+
+
+def _require_edwards(
+    key: ed25519.Ed25519PublicKey | ed448.Ed448PublicKey,
+    certificate: x509.Certificate | x509.CertificateSigningRequest,
+) -> None:
+    is_short = isinstance(key, ed25519.Ed25519PublicKey)
+    oid = SignatureAlgorithmOID.ED25519 if is_short else SignatureAlgorithmOID.ED448
+    if certificate.signature_algorithm_oid != oid:
+        raise UnsupportedAlgorithm(certificate.signature_algorithm_oid.dotted_string)
 
 
 def _rsa_padding(

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable
 from functools import cache
 
+import gmpy2  # type: ignore[import-untyped]  # it publishes no types; badkeys calculates with it too
 from badkeys.checks import checkrsa
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
@@ -17,6 +18,7 @@ from pki.public_keys import describe_key, load_public_key
 SHORTEST_RSA = 2048
 LONGEST_RSA = 8192  # crypto/tls refuses longer ones, and every check of them costs seconds
 SMALLEST_EXPONENT = 17  # real roots have 17 and 35; with 3 and 5, careless readers accept forged signatures
+LARGEST_EXPONENT = 2**31 - 1  # what Go's crypto/rsa takes
 _GOOD_CURVES = ("secp256r1", "secp384r1", "secp521r1")  # what Go reads, less P-224
 _ADVICE = "Make a new key (P-256 or RSA 2048), and certificates for it; this one protects nothing."
 _WEAKNESSES = {  # badkeys check: our code and what is wrong
@@ -78,14 +80,21 @@ def _rsa_weaknesses(key: rsa.RSAPublicKey) -> tuple[Finding, ...]:
     findings = []
     if key.key_size < SHORTEST_RSA:
         findings.append(_refused("weak-key-short", f"has only {key.key_size} bits: {SHORTEST_RSA} are needed"))
-    if numbers.e < SMALLEST_EXPONENT:
-        findings.append(_refused("weak-key-exponent", f"has the exponent {numbers.e}: use 65537"))
+    if not SMALLEST_EXPONENT <= numbers.e <= LARGEST_EXPONENT:
+        findings.append(_refused("weak-key-exponent", f"has the exponent {_shown(numbers.e)}: use 65537"))
     if math.gcd(numbers.n, _small_primes()) != 1:
         problem = "is divisible by a small number: it is damaged or forged"
         return (*findings, _refused("weak-key-small-factor", problem))
+    if gmpy2.is_prime(numbers.n) or gmpy2.is_power(numbers.n):
+        problem = "has a single prime where it needs two, so that its private key can be computed"
+        return (*findings, _refused("weak-key-one-prime", problem))
     found = checkrsa(numbers.n, e=numbers.e, checks=list(_WEAKNESSES))
     named = dict.fromkeys(_WEAKNESSES[check] for check in found)
     return (*findings, *(_refused(code, problem) for code, problem in named))
+
+
+def _shown(exponent: int) -> str:
+    return str(exponent) if exponent < 2**64 else f"of {exponent.bit_length()} bits"
 
 
 @cache

@@ -2,30 +2,21 @@
 
 import random
 import socket
+from functools import partial
 
-import gmpy2  # type: ignore[import-untyped]  # it publishes no types
 import pytest
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519
 
 from pki.weak_keys import find_weaknesses, is_weak, shares_prime
+from tests.pki import weak_primes
 from tests.pki.makers import PrivateKey, curve_key, p256_key, public_der, rsa_key, rsa_spki
+from tests.pki.weak_primes import prime_after
 
 SOME = random.Random(8)
 
 
-def prime(bits: int) -> int:
-    return int(gmpy2.next_prime(SOME.getrandbits(bits) | 3 << bits - 2))
-
-
-def roca_prime(bits: int) -> int:
-    """A prime of the form k * M + 65537^a mod M, as the flawed chips made them (CVE-2017-15361)."""
-    primorial = int(gmpy2.primorial(701))  # M for 2048-bit keys: the product of the first 126 primes
-    size = bits - primorial.bit_length() + 2
-    while True:
-        k = SOME.getrandbits(size) | 1 << size - 1
-        candidate = k * primorial + pow(65537, SOME.getrandbits(60), primorial)
-        if gmpy2.is_prime(candidate):
-            return candidate
+prime = partial(weak_primes.prime, some=SOME)
+roca_prime = partial(weak_primes.roca_prime, some=SOME)
 
 
 def codes(spki: bytes) -> list[str]:
@@ -63,11 +54,23 @@ def test_a_weak_kind_is_refused(key: PrivateKey, code: str) -> None:
 
 def test_close_primes_are_refused() -> None:
     first = prime(1024)
-    assert codes(rsa_spki(first * int(gmpy2.next_prime(first)))) == ["weak-key-fermat"]
+    assert codes(rsa_spki(first * prime_after(first))) == ["weak-key-fermat"]
 
 
 def test_roca_keys_are_refused() -> None:
     assert codes(rsa_spki(roca_prime(1024) * roca_prime(1024))) == ["weak-key-roca"]
+
+
+def test_a_modulus_of_one_prime_is_refused() -> None:
+    """Fails without `gmpy2.is_prime` in `pki.weak_keys`: what is no product of two is taken apart by nobody else."""
+    assert codes(rsa_spki(prime(2048))) == ["weak-key-one-prime"]
+    assert codes(rsa_spki(prime(683) ** 3)) == ["weak-key-one-prime"]
+
+
+def test_an_exponent_that_go_cannot_read_is_refused() -> None:
+    modulus = prime(1024) * prime(1024)
+    assert codes(rsa_spki(modulus, 2**31 - 1)) == []
+    assert codes(rsa_spki(modulus, 2**31 + 1)) == ["weak-key-exponent"]
 
 
 def test_small_factors_are_refused() -> None:
