@@ -16,8 +16,9 @@ from pki.profiles import GATEWAY_CLIENT
 
 def in_words(days: int) -> str:
     """`90 days`, `1 year`, `2 years`."""
-    years = days // 365
-    return f"{days} days" if not years else f"{years} year{'s' if years > 1 else ''}"
+    years, rest = divmod(days, 365)
+    count, unit = (days, "day") if rest or not years else (years, "year")
+    return f"{count} {unit}{'' if count == 1 else 's'}"
 
 
 LIFETIMES = [(life.days, in_words(life.days)) for life in GATEWAY_CLIENT.lifetimes]

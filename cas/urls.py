@@ -2,17 +2,13 @@
 
 from django.urls import URLPattern, path
 
-from cas.views import details, evidence, lists, operated, profiles, uploads
+from cas.views import details, evidence, lists, operated, uploads
 
 app_name = "cas"
 urlpatterns: list[URLPattern] = [
     path("", lists.list_authorities, name="list"),
     path("upload/", uploads.upload, name="upload"),
     path("operate/", operated.operate, name="operate"),
-    path("profiles/", profiles.list_profiles, name="profiles"),
-    path("profiles/<slug:name>/", profiles.detail, name="profile"),
-    path("profiles/<slug:name>/change/", profiles.change, name="change_profile"),
-    path("profiles/<slug:name>/another/", profiles.copy, name="copy_profile"),
     path("<int:pk>/", details.detail, name="detail"),
     path("<int:pk>/review/", details.review, name="review"),
     path("<int:pk>/certificate/<slug:form>/", details.download, name="download"),

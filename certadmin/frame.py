@@ -35,13 +35,14 @@ MAIN = (
     Entry("trust:releases", "Trust releases", "versions", "operator auditor", also=TRUST),
     Entry("trust:stores", "Stores", "database", "operator auditor", also=("/trust/clusters/", "/trust/probes/")),
     Entry("certificates:list", "Certificates", "file-certificate"),
+    Entry("certificates:servers", "Servers", "server", "operator auditor"),
     Entry("certificates:requests", "Requests", "inbox", counter="requests"),
     Entry("certificates:batches", "Batches", "stack-2", "operator auditor", counter="batches"),
     Entry("trust:preflight", "Preflight", "plane-departure"),
 )
 MORE = (
     Entry("alerts:list", "Alerts", "bell", counter="alerts"),
-    Entry("cas:profiles", "Profiles", "file-text", "operator auditor"),
+    Entry("profiles:list", "Profiles", "file-text", "operator auditor"),
     Entry("audit", "Audit", "list-details", "operator auditor"),
     Entry("accounts:settings", "Settings", "settings", "operator auditor"),
     Entry("accounts:account", "Account", "user"),

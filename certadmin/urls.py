@@ -16,6 +16,7 @@ urlpatterns = [
     path("demonstration/", demonstration, name="demonstration"),
     path("", include("accounts.urls")),
     path("authorities/", include("cas.urls")),
+    path("profiles/", include("cas.profile_urls")),
     path("crl/<slug:sha256>.crl", revocation.revocation_list, name="crl"),
     path("ocsp/", revocation.ocsp, name="ocsp"),
     path("ocsp/<path:encoded>", revocation.ocsp, name="ocsp_get"),

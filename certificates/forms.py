@@ -20,7 +20,7 @@ from pki.profiles import GATEWAY_CLIENT, Naming, Profile
 MADE_HERE, CSR = "made-here", "csr"
 
 
-class _FileOrText(StyledForm):
+class FileOrText(StyledForm):
     """A file, or its content pasted."""
 
     @staticmethod
@@ -28,7 +28,7 @@ class _FileOrText(StyledForm):
         return bytes(file.read(MAX_FILE_BYTES)) if file else text.encode()
 
 
-class _PemArea(forms.Textarea):
+class PemArea(forms.Textarea):
     """Shows again what was typed, but never a private key."""
 
     def format_value(self, value: Any) -> str | None:
@@ -40,11 +40,11 @@ class _Text(forms.CharField):
     is_conditional = True  # needed unless there is a file
 
 
-class _Choice(forms.ChoiceField):
+class ConditionalChoice(forms.ChoiceField):
     is_conditional = True  # needed where the key is made here
 
 
-class _File(forms.FileField):
+class ConditionalFile(forms.FileField):
     is_conditional = True  # needed unless there is a text
 
 
@@ -63,12 +63,12 @@ def offer(form: forms.Form, profiles: list[Profile]) -> None:
         form.fields["profile"].widget = forms.HiddenInput()
 
 
-def _pem_field(label: str, what: str, **more: Any) -> _Text:
+def pem_field(label: str, what: str, **more: Any) -> _Text:
     attributes = {"rows": 6, "class": "c-mono", "spellcheck": "false", "placeholder": f"-----BEGIN {what}-----"}
-    return _Text(label=label, required=False, max_length=MAX_FILE_BYTES, widget=_PemArea(attrs=attributes), **more)
+    return _Text(label=label, required=False, max_length=MAX_FILE_BYTES, widget=PemArea(attrs=attributes), **more)
 
 
-class RequestForm(_FileOrText):
+class RequestForm(FileOrText):
     source = forms.ChoiceField(
         label="The key",
         choices=[
@@ -78,10 +78,10 @@ class RequestForm(_FileOrText):
         widget=forms.RadioSelect,
         initial=MADE_HERE,
     )
-    key_type = _Choice(label="Key type", required=False, choices=[(each, each) for each in KEY_TYPES])
-    csr = _pem_field("CSR", "CERTIFICATE REQUEST")
-    csr_file = _File(label="Or the CSR's file", required=False)
-    profile = _Choice(label="Profile", required=False)
+    key_type = ConditionalChoice(label="Key type", required=False, choices=[(each, each) for each in KEY_TYPES])
+    csr = pem_field("CSR", "CERTIFICATE REQUEST")
+    csr_file = ConditionalFile(label="Or the CSR's file", required=False)
+    profile = ConditionalChoice(label="Profile", required=False)
     lifetime_days = forms.TypedChoiceField(
         label="Lifetime",
         coerce=int,
@@ -112,9 +112,9 @@ class RequestForm(_FileOrText):
         return {**common, "key_type": data["key_type"]}
 
 
-class RecordForm(_FileOrText):
-    leaf = _pem_field("Certificate", "CERTIFICATE", help_text="The gateway's own, signed by your authority.")
-    file = _File(label="Or its file", required=False)
+class RecordForm(FileOrText):
+    leaf = pem_field("Certificate", "CERTIFICATE", help_text="The gateway's own, signed by your authority.")
+    file = ConditionalFile(label="Or its file", required=False)
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -157,7 +157,12 @@ class PolicyForm(StyledForm):
     authority = forms.ModelChoiceField(
         Authority.objects.none(), label="Issuing authority", required=False, empty_label="None: nothing is issued"
     )
-    renews = forms.BooleanField(label="Renew by itself, when the profile says so", required=False)
+    renews = forms.BooleanField(
+        label="Renew by itself, when the profile says so",
+        required=False,
+        help_text="Each day's renewals are a batch: approved as above, its archive waits for the vendor. Keys that "
+        "were made here are made anew; gateways with a CSR keep theirs. The old certificates stay valid until they end.",
+    )
 
     def __init__(self, *args: Any, policy: IssuingPolicy, **kwargs: Any) -> None:
         present = {"authority": policy.authority_id, "renews": policy.renews}
@@ -170,6 +175,7 @@ class PolicyForm(StyledForm):
                 label=f"Requests for {name}",
                 choices=Approval,
                 initial=policy.approval_of(name),
+                help_text="Approved as they come: issued within seconds, and no operator sees them first.",
                 widget=forms.Select(attrs={"class": "form-select"}),
             )
 

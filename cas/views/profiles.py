@@ -1,5 +1,6 @@
 """What certificates look like: the profiles, their versions, and new ones."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -8,6 +9,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.access import SignedInRequest, allowed
+from accounts.forms import in_words
 from cas.profile_forms import ProfileForm
 from cas.services.profiles import current_profile, current_profiles, save_profile, versions_of
 from core.forms import attempt
@@ -16,8 +18,8 @@ from pki.errors import PkiError
 from pki.profiles import FIXED, Naming, Profile, to_content
 
 LABELS = {
-    "lifetime_days": "Lifetimes in days",
-    "renew_at": "Renewal, per cent of a life",
+    "lifetime_days": "Lifetimes",
+    "renew_at": "Renewal",
     "key_types": "Keys",
     "key_usage": "Key usage",
     "extended_key_usage": "Extended key usage",
@@ -32,7 +34,7 @@ KINDS = {Naming.EUI: "Gateways", Naming.HOSTS: "Servers"}
 @require_GET
 @allowed("read_all")
 def list_profiles(request: SignedInRequest) -> HttpResponse:
-    rows = [(profile, _kind(profile)) for profile in current_profiles()]
+    rows = [(profile, _kind(profile), _lives(profile.days)) for profile in current_profiles()]
     return page(request, "cas/profiles.html", {"rows": rows})
 
 
@@ -43,7 +45,9 @@ def detail(request: SignedInRequest, name: str) -> HttpResponse:
     context = {
         "profile": profile,
         "kind": _kind(profile),
-        "facts": [(LABELS[key], _words(value)) for key, value in to_content(profile).items() if _says(profile, key)],
+        "facts": [
+            (LABELS[key], _words(key, value)) for key, value in to_content(profile).items() if _says(profile, key)
+        ],
         "versions": _history(name),
         "is_fixed": name in FIXED,
     }
@@ -75,7 +79,7 @@ def _form(request: SignedInRequest, like: Profile, *, is_new: bool) -> HttpRespo
         saved = attempt(form, lambda: save_profile(request.user, form.profile(), note=form.cleaned_data["note"]))
         if saved:
             messages.success(request, f"{saved.name} version {saved.version} is saved. New requests use it.")
-            return redirect("cas:profile", saved.name)
+            return redirect("profiles:detail", saved.name)
     context = {"form": form, "profile": like, "is_new": is_new, "next": like.version + 1}
     return page(request, "cas/profile_form.html", context)
 
@@ -105,7 +109,7 @@ def _changes(before: Profile | None, after: Profile) -> list[tuple[str, str, str
     if before is None:
         return []
     old, new = to_content(before), to_content(after)
-    return [(LABELS[key], _words(old[key]), _words(new[key])) for key in LABELS if old[key] != new[key]]
+    return [(LABELS[key], _words(key, old[key]), _words(key, new[key])) for key in LABELS if old[key] != new[key]]
 
 
 def _says(profile: Profile, key: str) -> bool:
@@ -117,7 +121,15 @@ def _says(profile: Profile, key: str) -> bool:
     return key in LABELS and (key != "path_length" or profile.is_ca)
 
 
-def _words(value: Any) -> str:
+def _lives(days: Sequence[int]) -> str:
+    return ", ".join(in_words(each) for each in days)
+
+
+def _words(key: str, value: Any) -> str:
+    if key == "lifetime_days":
+        return _lives(value)
+    if key == "renew_at":
+        return f"due after {value} % of a life"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):

@@ -22,7 +22,7 @@ from pki.profiles import GATEWAY_CLIENT, ISSUING, OCSP_SIGNER, SHIPPED, TLS_SERV
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User], Client]
-PAGE = "/authorities/profiles/"
+PAGE = "/profiles/"
 FORM = {
     "lifetimes": "30, 90",
     "renew_at": "50",
@@ -129,7 +129,7 @@ def test_an_operator_changes_a_profile_on_its_page(operator: User, client_of: Si
     assert (made.version, made.days, made.renew_at) == (2, (30, 90), 50)
     shown = client.get(f"{PAGE}gateway-client/").content.decode()
     assert "Short lives for the pilot" in shown
-    assert "90, 365, 730" in shown, "what it was before"
+    assert "90 days, 1 year, 2 years" in shown, "what it was before"
 
 
 def test_another_profile_is_made_like_one(operator: User, client_of: SignIn) -> None:
