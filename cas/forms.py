@@ -11,6 +11,8 @@ from cas.models import Authority, Signing, Waiver
 from cas.services.operate import Plan
 from core import clock
 from core.forms import StyledForm
+from keys import services as vault
+from keys.models import Key
 from pki.intake import LARGEST_FILE
 from pki.key_scan import contains_private_key
 from pki.profiles import ISSUING, ROOT, Profile
@@ -121,7 +123,18 @@ class RootForm(StyledForm):
         label="Key",
         choices=KEY_TYPES,
         initial="P-256",
-        help_text="P-256 unless an old gateway needs RSA. It is made here and stays sealed in the vault.",
+        help_text="P-256 unless an old gateway needs RSA. It is made here and stays in the vault.",
+    )
+    provider = forms.ChoiceField(
+        label="Where the key lives",
+        choices=[(Key.Provider.SEALED, Key.Provider.SEALED.label)],
+        required=False,
+        widget=forms.RadioSelect,
+        help_text="In the token nobody can copy it, and it signs only while the token is there. The token needs a "
+        "backup of its own.",
+        error_messages={
+            "invalid_choice": "No token is offered here any more: create it again, or ask whoever set it up."
+        },
     )
     years = forms.IntegerField(label="Lifetime in years", min_value=1, initial=20)
     path_length = forms.IntegerField(
@@ -139,6 +152,19 @@ class RootForm(StyledForm):
         years.validators.append(MaxValueValidator(longest))
         years.widget.attrs["max"] = longest
         years.help_text = f"At most {longest}."
+        if token := vault.offered_token():
+            self._offer(token)
+
+    def _offer(self, token: str) -> None:
+        """Whoever set a token up wants the keys in it; who takes the other way says so."""
+        field = self.fields["provider"]
+        sealed = (Key.Provider.SEALED, Key.Provider.SEALED.label)
+        field.choices = [(Key.Provider.PKCS11, f"In the token {token}"), sealed]  # type: ignore[attr-defined]  # a choice
+        field.required, field.initial = True, Key.Provider.PKCS11
+
+    @property
+    def asks_where(self) -> bool:
+        return self.fields["provider"].required or "provider" in self.errors
 
     @property
     def plan(self) -> Plan:
@@ -149,6 +175,7 @@ class RootForm(StyledForm):
             key_type=chosen["key_type"],
             years=chosen["years"],
             path_length=chosen["path_length"],
+            provider=chosen["provider"] or Key.Provider.SEALED.value,
         )
 
 
@@ -156,7 +183,7 @@ class IssuingForm(RootForm):
     """An issuing authority under an operated root."""
 
     profile = ISSUING
-    field_order = ["parent", "name", "organisation", "key_type", "years", "path_length"]
+    field_order = ["parent", "name", "organisation", "key_type", "provider", "years", "path_length"]
     parent = forms.ModelChoiceField(Authority.objects.none(), label="Root", empty_label="Choose a root")
     years = forms.IntegerField(label="Lifetime in years", min_value=1, initial=10)
     path_length = forms.IntegerField(

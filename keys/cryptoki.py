@@ -93,6 +93,12 @@ class _Line:
                 self._close()
                 raise _away(error) from None
 
+    def hang_up(self) -> None:
+        """End the session; whoever comes next opens one, and may try a refused PIN again."""
+        with self._lock:
+            self._close()
+            self._refused.clear()
+
     def _session(self, access: Access) -> pkcs11.Session:
         opened = self._opened
         if opened is None or (opened.access, opened.process) != (access, os.getpid()):
@@ -124,6 +130,7 @@ class _Line:
 
 _WRONG_PINS = (pkcs11.PinIncorrect, pkcs11.PinInvalid, pkcs11.PinLenRange)
 _line = _Line()
+hang_up = _line.hang_up
 
 
 def generate(access: Access, key_id: UUID, key_type: str) -> bytes:

@@ -73,6 +73,11 @@ def _new_row(key_type: str, purpose: str, private_der: bytes, *, wrapping: bytes
     return (key_id, purpose, key_type, public_der, spki_sha256, *seal)
 
 
+def offered_token() -> str:
+    """The label of the token that keys may be made in, or nothing."""
+    return tokens.offered()
+
+
 def public_key(key_id: uuid.UUID) -> bytes:
     """Return the DER SubjectPublicKeyInfo."""
     return bytes(Key.objects.only("public_key").get(pk=key_id).public_key)
@@ -182,7 +187,7 @@ def check_key(key_id: uuid.UUID | None) -> None:
     """Raise `VaultClosed` unless the vault opens, and the key is in its token where it belongs into one: whoever asks
     before they reserve leaves nothing that may exist."""
     check_kek()
-    if Key.objects.in_token().filter(pk=key_id).exists():
+    if key_id is not None and Key.objects.in_token().filter(pk=key_id).exists():
         tokens.check_key(key_id)
 
 

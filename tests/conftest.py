@@ -9,6 +9,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import Deployment, Role, User, Vendor
+from keys import cryptoki
 from tests import append_only, servers
 
 PASSWORD = "lantern-harbour-42"
@@ -95,8 +96,9 @@ def soft_token() -> Iterator[servers.SoftToken]:
 
 
 @pytest.fixture
-def token(soft_token: servers.SoftToken, settings: Settings) -> servers.SoftToken:
-    """The product knows of the token."""
+def token(soft_token: servers.SoftToken, settings: Settings) -> Iterator[servers.SoftToken]:
+    """The product knows of the token. What a test did to the session is over with it."""
     settings.PKCS11_MODULE, settings.PKCS11_TOKEN = soft_token.module, soft_token.label
     settings.PKCS11_PIN = soft_token.pin
-    return soft_token
+    yield soft_token
+    cryptoki.hang_up()

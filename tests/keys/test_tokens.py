@@ -4,11 +4,12 @@ import base64
 import hashlib
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from io import StringIO
 from typing import Any
 
@@ -32,14 +33,6 @@ from tests.servers import ROOT, SoftToken
 pytestmark = pytest.mark.django_db(transaction=True)
 KEY_TYPES = ["P-256", "P-384", "RSA 2048", "RSA 3072", "RSA 4096"]
 FOUND = {Attribute.CLASS: ObjectClass.PRIVATE_KEY}
-
-
-@pytest.fixture(autouse=True)
-def _a_line_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What one test did to the session is over with it."""
-    monkeypatch.setattr(cryptoki, "_line", line := cryptoki._Line())
-    yield
-    line._close()
 
 
 @pytest.fixture
@@ -357,6 +350,7 @@ def _signs_without_database(key_id: uuid.UUID, spki: bytes, before: object) -> b
 def _in_child(act: Callable[[], bool]) -> int:
     pid = os.fork()
     if pid == 0:
+        signal.alarm(20)  # a child that waits for a lock for ever ends
         try:
             os._exit(0 if act() else 1)
         except BaseException:  # noqa: BLE001  the parent only sees a status
