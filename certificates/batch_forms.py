@@ -9,18 +9,18 @@ from accounts.models import User, Vendor
 from cas.services.profiles import offered
 from certificates.forms import offer
 from certificates.services import batch_sources
-from certificates.services.batches import Entry, Wish
+from certificates.services.batches import MAX_LINES, Entry, Wish
 from certificates.services.policy import profiles_for
 from certificates.services.requests import KEY_TYPES
 from core.errors import Refused
 from core.forms import StyledForm
 from core.uploads import MAX_BATCH_BYTES
-from gateways.models import Gateway
+from gateways.models import Gateway, GatewayQuerySet
 from pki.age_lock import AgeLock, for_pass_phrase, for_recipient
 from pki.errors import PkiError
 from pki.profiles import GATEWAY_CLIENT, Naming
 
-CSRS, EUIS, ENDING = "csrs", "euis", "ending"
+CSRS, EUIS, ENDING, LIST = "csrs", "euis", "ending", "list"
 
 
 class _Choice(forms.ChoiceField):
@@ -67,9 +67,15 @@ class BatchForm(StyledForm):
     profile = _Choice(label="Profile", required=False)
     lifetime_days = forms.TypedChoiceField(label="Lifetime", coerce=int)
     idempotency_key = forms.CharField(widget=forms.HiddenInput, max_length=80)
+    filter = forms.CharField(widget=forms.HiddenInput, required=False, max_length=500)  # of the list of gateways
 
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, user: User, listed: GatewayQuerySet | None = None, **kwargs: Any) -> None:
+        """`listed` are the gateways of the list that the person came from, as that list was filtered."""
         super().__init__(*args, **kwargs)
+        self._listed = listed
+        if listed is not None:
+            choice = (LIST, "The gateways of the list that I came from: make new keys here")
+            self.fields["source"].choices = [choice, *self.fields["source"].choices]  # type: ignore[attr-defined]
         if user.is_vendor:
             self.fields.pop("vendor")
         offer(self, profiles_for(user.vendor) if user.vendor else offered(Naming.EUI))
@@ -86,13 +92,16 @@ class BatchForm(StyledForm):
         source = self.cleaned_data["source"]
         if source == ENDING:
             return self._ending()
+        if source == LIST and self._listed is not None:
+            return _entries(self._listed.filter(vendor=self.chosen_vendor()))
         content = self._content()
         return batch_sources.csrs(content) if source == CSRS else batch_sources.euis(content)
 
     def wish(self) -> Wish:
         data = self.cleaned_data
         ending = f"gateways whose certificate ends before {data['before']}"
-        words = {CSRS: self._file_name("CSRs"), EUIS: self._file_name("EUIs"), ENDING: ending}
+        listed = f"the list of gateways, {data['filter'] or 'not filtered'}"
+        words = {CSRS: self._file_name("CSRs"), EUIS: self._file_name("EUIs"), ENDING: ending, LIST: listed}
         key_type = "" if data["source"] == CSRS else data["key_type"]
         profile = data["profile"] or GATEWAY_CLIENT.name
         return Wish(words[data["source"]], data["lifetime_days"], key_type, profile)
@@ -116,8 +125,12 @@ class BatchForm(StyledForm):
         if day is None:
             raise Refused("day-needed", "Choose the day.", field="before")
         instant = datetime.combine(day, time.min, tzinfo=UTC)
-        gateways = Gateway.objects.filter(vendor=self.chosen_vendor(), current_not_after__lt=instant)
-        return [Entry(eui) for eui in gateways.order_by("eui").values_list("eui", flat=True)]
+        return _entries(Gateway.objects.filter(vendor=self.chosen_vendor(), current_not_after__lt=instant))
+
+
+def _entries(gateways: GatewayQuerySet) -> list[Entry]:
+    """One more than a batch may have, at most: then it is refused."""
+    return [Entry(eui) for eui in gateways.order_by("eui").values_list("eui", flat=True)[: MAX_LINES + 1]]
 
 
 class LockForm(StyledForm):

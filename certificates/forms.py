@@ -161,7 +161,7 @@ class PolicyForm(StyledForm):
         label="Renew by itself, when the profile says so",
         required=False,
         help_text="Each day's renewals are a batch: approved as above, its archive waits for the vendor. Keys that "
-        "were made here are made anew; gateways with a CSR keep theirs. The old certificates stay valid until they end.",
+        "were made here are made anew; gateways with a CSR keep theirs. Old certificates stay valid until they end.",
     )
 
     def __init__(self, *args: Any, policy: IssuingPolicy, **kwargs: Any) -> None:

@@ -1,7 +1,7 @@
 """Batches: handing in, watching, deciding, and taking what they made."""
 
 from django.contrib import messages
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -11,7 +11,7 @@ from accounts.access import SignedInRequest, allowed
 from accounts.models import User
 from audit.models import Record
 from certificates import tasks
-from certificates.batch_forms import BatchForm, LockForm
+from certificates.batch_forms import LIST, BatchForm, LockForm
 from certificates.forms import DecisionForm
 from certificates.models import Batch, Chunk, Line
 from certificates.services import batch_archive, batches
@@ -20,6 +20,8 @@ from core import clock, csv, keyset
 from core.bell import ring
 from core.forms import attempt
 from core.pages import page
+from gateways.filters import filtered
+from gateways.models import GatewayQuerySet
 
 COLUMNS = ("Line", "As handed in", "EUI", "Code", "Reason")
 SHOWN = 20
@@ -37,13 +39,37 @@ def list_batches(request: SignedInRequest) -> HttpResponse:
 @allowed("hand_in")
 def new(request: SignedInRequest) -> HttpResponse:
     posted = request.POST if request.method == "POST" else None
-    form = BatchForm(posted, request.FILES or None, initial=proposed_values(), user=request.user)
+    form = BatchForm(
+        posted, request.FILES or None, initial=_proposed(request), user=request.user, listed=_listed(request)
+    )
     if form.is_valid():
         batch = attempt(form, lambda: _hand_in(request.user, form))
         if batch:
             _ring_for(batch)
             return redirect("certificates:batch", batch.pk)
     return page(request, "certificates/new_batch.html", {"form": form})
+
+
+def _proposed(request: SignedInRequest) -> dict[str, object]:
+    asked = {name: request.GET[name] for name in ("source", "vendor") if name in request.GET}
+    return {**proposed_values(), **asked, "filter": _filter(request).urlencode()}
+
+
+def _listed(request: SignedInRequest) -> GatewayQuerySet | None:
+    """The gateways of the list that the person came from, if it was that."""
+    if LIST not in (request.GET.get("source"), request.POST.get("source")):
+        return None
+    return filtered(_filter(request), request=request)[1]
+
+
+def _filter(request: SignedInRequest) -> QueryDict:
+    """What the list of gateways was filtered by: in the address at first, then in the form."""
+    given = QueryDict(request.POST.get("filter", "")) if request.method == "POST" else request.GET
+    kept = QueryDict(mutable=True)
+    for name in ("q", "vendor", "authority", "state"):
+        if value := given.get(name):
+            kept[name] = value
+    return kept
 
 
 def _hand_in(actor: User, form: BatchForm) -> Batch:

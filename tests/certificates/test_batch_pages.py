@@ -1,7 +1,9 @@
 """What people do with batches: files of every kind, the page, and the archive with its locked keys."""
 
 import csv
+import html
 import io
+import re
 import ssl
 import tarfile
 import zipfile
@@ -19,13 +21,14 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from accounts.models import Deployment, User, Vendor
 from audit.models import Record
 from cas.models import Authority
-from certificates.models import Batch, Certificate
+from certificates.models import Batch, Certificate, Line
 from certificates.services import batch_sources, set_policy
 from certificates.services.batches import Entry, Wish, create_batch, work_left
 from certificates.tasks import work_on_chunk
 from core import bell
 from core.errors import Refused
 from gateways.models import Gateway
+from gateways.services import register
 from pki.facts import read_certificate
 from tests.certificates.conftest import CUPS_URI
 from tests.pki.makers import make_csr, p256_key, to_pem
@@ -133,6 +136,37 @@ def test_gateways_whose_certificate_ends_are_taken_by_the_day(
     with bell.in_process():
         signed_in(vendor_user).post(reverse("certificates:new_batch"), values)
     assert Certificate.objects.count() == 8
+
+
+def test_a_batch_is_made_of_a_filtered_list(
+    vendor_user: User, fleet: list[Gateway], other_vendor: Vendor, operator: User
+) -> None:
+    register(operator, other_vendor, "58A0CBFFFE900000", "Mast of somebody else")
+    Gateway.objects.filter(eui__in=EUIS[:2]).update(name="Mast")
+    client = signed_in(vendor_user)
+    link = re.search(r'id="certify" href="([^"]+)"', client.get("/gateways/?q=Mast").content.decode())
+    assert link is not None
+    shown = client.get(html.unescape(link[1])).content.decode()
+    assert '<input type="hidden" name="filter" value="q=Mast"' in shown
+    posted = {
+        "source": "list", "filter": "q=Mast", "key_type": "P-256", "lifetime_days": "365", "idempotency_key": "l",
+    }  # fmt: skip
+    client.post("/batches/new/", posted)
+    lines = Line.objects.filter(chunk__batch=Batch.objects.get()).order_by("number")
+    assert [line.text for line in lines] == EUIS[:2]
+    assert "q=Mast" in Batch.objects.get().source
+
+
+def test_a_batch_of_a_list_has_gateways_of_one_vendor(
+    operator: User, vendor: Vendor, other_vendor: Vendor, fleet: list[Gateway]
+) -> None:
+    register(operator, other_vendor, "58A0CBFFFE900000", "Mast of somebody else")
+    posted = {
+        "source": "list", "filter": "", "vendor": vendor.pk, "key_type": "P-256", "lifetime_days": "365",
+        "idempotency_key": "l",
+    }  # fmt: skip
+    signed_in(operator).post("/batches/new/", posted)
+    assert set(Line.objects.values_list("text", flat=True)) == set(EUIS)
 
 
 # --------------------------------------------------------------------------------------------------- the archive
