@@ -5,13 +5,10 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
 from pki import asn1
 from pki.errors import PkiError
 from pki.issuing import Template, prepare
 from pki.profiles import Profile
-from pki.signatures import read_public_key
 
 SERIAL_SIZE = 20
 
@@ -34,8 +31,9 @@ class Shapes:
     def fill(self, *, eui: str, serial: int, not_before: datetime, not_after: datetime, spki: bytes) -> Filled:
         """Return what `pki.issuing.prepare` would return for the same values, without linting it again.
 
-        `spki` is a DER SubjectPublicKeyInfo that `require_der` let pass; `serial` is one of `new_serial`; instants are
-        aware UTC in whole seconds. Raises PkiError as `prepare` does, for the first certificate of a shape.
+        `spki` is a DER SubjectPublicKeyInfo in the one form of certificates, which `pki.csr` asks for; `serial` is one
+        of `new_serial`; instants are aware UTC in whole seconds. Raises PkiError as `prepare` does, for the first
+        certificate of a shape.
         """
         bits = asn1.key_bits(spki)
         values = (
@@ -60,12 +58,6 @@ class Shapes:
             )
             shape = self._shapes[kind] = _cut(template, values)
         return shape.fill(values)
-
-
-def require_der(spki: bytes) -> None:
-    """Raise PkiError `key-encoding` for a public key that `prepare` would encode otherwise than it came."""
-    if read_public_key(spki).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) != spki:
-        raise PkiError("key-encoding", "The public key is not encoded as DER wants it. Make the request anew.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from django.db import transaction
 from cas.services.profiles import find_profile
 from certificates.models import MAX_ATTEMPTS, Chunk, KeyHolder, Line
 from certificates.services.batches import settle
+from certificates.services.key_holding import OF_AN_AUTHORITY, keys_of_authorities
 from certificates.services.policy import refuse_key_type
 from core import bulk
 from core.errors import Refused
@@ -18,14 +19,15 @@ from pki.errors import PkiError
 from pki.eui import is_canonical, read_eui
 from pki.findings import Severity
 from pki.profiles import Profile
-from pki.shape import require_der
 
 COLUMNS = ("id", "eui", "gateway_id", "public_key", "spki_sha256", "key_type", "code", "words", "csr")
 OWNED, DISPUTED, HELD = "no-such-gateway", "gateway-disputed", "key-in-use"
+OF_AUTHORITY = "key-of-an-authority"
 WORDS = {
     OWNED: "No gateway of this vendor has this EUI. Register it first.",
     DISPUTED: "Somebody else claims this EUI too. An operator decides who owns it.",
     HELD: "Another gateway uses this key. Make a key on each gateway.",
+    OF_AUTHORITY: OF_AN_AUTHORITY,
 }
 
 
@@ -110,7 +112,6 @@ def _look_at_csr(seen: Seen, csr: bytes, profile: Profile) -> None:
         return
     refuse_key_type(inspected.key_type, profile, field="csr")
     seen.eui, seen.spki_sha256, seen.csr = inspected.common_name, inspected.spki_sha256, inspected.csr_der
-    require_der(inspected.public_key_der)
 
 
 def _look_at_eui(seen: Seen, text: str) -> None:
@@ -122,9 +123,12 @@ def _look_at_eui(seen: Seen, text: str) -> None:
 
 def _refuse_held(seen: Sequence[Seen]) -> None:
     """Few keys are held by another gateway, and only for these it is asked whether that one needs it."""
+    theirs = keys_of_authorities(each.spki_sha256 for each in seen)
     holders = KeyHolder.objects.filter(pk__in=bulk.among(each.spki_sha256 for each in seen))
     held = dict(holders.values_list("spki_sha256", "gateway"))
     for each in seen:
+        if each.spki_sha256 in theirs:
+            each.refuse(OF_AUTHORITY, WORDS[OF_AUTHORITY])
         if held.get(each.spki_sha256, each.gateway_id) == each.gateway_id or each.public_key is None:
             continue
         if KeyHolder.objects.filter(pk=each.spki_sha256).in_use(each.public_key).exists():

@@ -80,7 +80,7 @@ def request_certificate(  # noqa: PLR0913  each is one thing that is asked for
     """
     _refuse_foreign(actor, gateway)
     scoped = f"{gateway.pk}:{idempotency_key}"[:100]
-    wish = _Wish(lifetime_days, csr or key_type, profile)
+    wish = _Wish(lifetime_days, key_type if csr is None else csr, profile)
     try:
         with transaction.atomic():
             if found := _asked_before(scoped):

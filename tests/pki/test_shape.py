@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from pki.errors import PkiError
 from pki.issuing import Template, new_serial, prepare
 from pki.profiles import GATEWAY_CLIENT
-from pki.shape import Shapes, require_der
-from tests.pki.makers import Made, curve_key, make_issuing, make_root, p256_key, public_der, rsa_key, sequence
+from pki.shape import Shapes
+from tests.pki.makers import Made, curve_key, make_issuing, make_root, p256_key, public_der, rsa_key
 
 ROOT = make_root(not_after=datetime(2070, 1, 1, tzinfo=UTC))
 ISSUERS = {
@@ -79,13 +79,3 @@ def test_what_is_refused_one_by_one_is_refused_for_a_shape() -> None:
             not_after=begin + timedelta(days=800),
             spki=SPKIS[0],
         )
-
-
-def test_a_key_in_another_encoding_is_refused() -> None:
-    """RSA without the NULL that RFC 3279 asks for: a certificate made one by one would have it."""
-    whole = public_der(rsa_key())
-    with_null, without_null = "300d06092a864886f70d0101010500", "300b06092a864886f70d010101"
-    without = sequence(whole[4:].replace(bytes.fromhex(with_null), bytes.fromhex(without_null), 1))
-    with pytest.raises(PkiError):
-        require_der(without)
-    require_der(whole)
