@@ -19,6 +19,7 @@ from pki.profiles import ISSUING, ROOT, Profile
 
 KEY_TYPES = [(kind, kind) for kind in ("P-256", "P-384", "RSA 2048", "RSA 3072", "RSA 4096")]
 SHA256 = 64
+GATEWAYS, SERVERS = "gateways", "servers"
 
 
 class ReviewForm(StyledForm):
@@ -183,15 +184,23 @@ class IssuingForm(RootForm):
     """An issuing authority under an operated root."""
 
     profile = ISSUING
-    field_order = ["parent", "name", "organisation", "key_type", "provider", "years", "path_length"]
+    field_order = ["parent", "issues_for", "name", "organisation", "key_type", "provider", "years", "path_length"]
     parent = forms.ModelChoiceField(Authority.objects.none(), label="Root", empty_label="Choose a root")
+    issues_for = forms.ChoiceField(
+        label="Issues for",
+        choices=[(GATEWAYS, "Gateways: their client certificates"), (SERVERS, "Servers: what gateways connect to")],
+        widget=forms.RadioSelect,
+        initial=GATEWAYS,
+        required=False,
+        help_text="Never both: whoever steals the key of the one cannot pretend to be the other.",
+    )
     years = forms.IntegerField(label="Lifetime in years", min_value=1, initial=10)
     path_length = forms.IntegerField(
         label="Path length",
         min_value=0,
         max_value=2,
         initial=0,
-        help_text="0: it signs gateways and no further authorities.",
+        help_text="0: it signs gateways or servers, and no further authorities.",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""Ctrl+K: one field over gateways, authorities, certificates and vendors; results while typing."""
+"""Ctrl+K: one field over gateways, authorities, certificates, servers and vendors; results while typing."""
 
 import contextlib
 import re
@@ -14,7 +14,8 @@ from django.views.decorators.http import require_safe
 from accounts.access import SignedInRequest, allowed
 from accounts.models import User, Vendor
 from cas.models import Authority
-from certificates.models import Certificate
+from certificates.models import Certificate, ServerCertificate
+from core import clock
 from gateways.models import Gateway
 from pki.errors import PkiError
 from pki.eui import read_eui
@@ -51,6 +52,7 @@ def find(words: str, user: User) -> list[Hit]:
         *_gateways(words, digits if is_hex else "", user),
         *_authorities(words, digits if is_hex else "", user),
         *_certificates(digits if is_hex else "", user),
+        *_servers(words, user),
         *_vendors(words, user),
     ]
 
@@ -85,6 +87,13 @@ def _certificates(digits: str, user: User) -> Iterable[Hit]:
         more = f"of {certificate.gateway.eui}, {certificate.vendor.name}"
         url = reverse("certificates:detail", args=[certificate.pk])
         yield Hit("Certificate", "file-certificate", certificate.serial, more, url)
+
+
+def _servers(words: str, user: User) -> Iterable[Hit]:
+    found = ServerCertificate.objects.visible_to(user).naming(words).listed(clock.now()).order_by("-pk")
+    for server in found[:EACH]:
+        more = f"{server.standing.label.lower()}, by {server.authority.name}"
+        yield Hit("Server", "server", server.name, more, reverse("certificates:server", args=[server.pk]))
 
 
 def _vendors(words: str, user: User) -> Iterable[Hit]:

@@ -8,12 +8,19 @@ from django.urls import reverse
 
 from cas.chains import authority_style, end_in_words, leaf_label
 from cas.models import Authority
-from certificates.models import Certificate, Standing
+from certificates.models import Certificate, ServerCertificate, ServerStanding, Standing
 from core import clock
 from core.axis import Span, TimeAxis, draw
 from core.templatetags.ui import span_in_words
 
 STYLES = {Standing.VALID: "", Standing.SOON: "warn", Standing.EXPIRED: "past", Standing.SUPERSEDED: "past"}
+
+SERVER_STYLES = {
+    ServerStanding.VALID: "",
+    ServerStanding.DUE: "warn",
+    ServerStanding.EXPIRED: "past",
+    ServerStanding.SUPERSEDED: "past",
+}
 
 
 def draw_path(certificate: Certificate) -> TimeAxis:
@@ -21,6 +28,24 @@ def draw_path(certificate: Certificate) -> TimeAxis:
     chain = certificate.authority.chain()[::-1]
     spans = [_authority(each, depth) for depth, each in enumerate(chain)]
     return draw([*spans, _leaf(certificate, len(chain))], now=clock.now())
+
+
+def draw_server(row: ServerCertificate) -> TimeAxis | None:
+    """From the root down to a server's certificate; None while it is being signed."""
+    if row.not_before is None or row.not_after is None:
+        return None
+    chain = row.authority.chain()[::-1]
+    spans = [_authority(each, depth) for depth, each in enumerate(chain)]
+    leaf = Span(
+        row.name,
+        f"Server, {row.key_type}",
+        row.not_before,
+        row.not_after,
+        depth=len(chain),
+        style=SERVER_STYLES.get(row.standing, "bad"),
+        label=end_in_words(row.not_after),
+    )
+    return draw([*spans, leaf], now=clock.now())
 
 
 def draw_history(certificates: Sequence[Certificate]) -> TimeAxis:

@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce
 from accounts.models import User, Vendor
 from cas.models import Authority, Signing
 from certificates.batch_models import Batch, Chunk, Line
+from certificates.server_models import ServerCertificate, ServerStanding
 from core import clock
 from core.leases import Leased, LeaseQuerySet
 from gateways.models import SOON, Gateway
@@ -18,7 +19,7 @@ from pki.profiles import GATEWAY_CLIENT
 
 __all__ = [
     "MAX_ATTEMPTS", "Approval", "Batch", "Certificate", "Chunk", "IssuingPolicy", "KeyHolder", "Line", "ProfileRule",
-    "Request", "Standing",
+    "Request", "ServerCertificate", "ServerStanding", "Standing",
 ]  # fmt: skip
 
 MAX_ATTEMPTS = 3  # after that, a request is set aside, and the others flow

@@ -15,6 +15,8 @@ from certificates.services.batch_checking import check_chunk
 from certificates.services.batch_issuing import issue_chunk
 from certificates.services.batches import settle_all, work_left
 from certificates.services.renewal import renew_due
+from certificates.services.server_certificates import finish_interrupted as finish_servers
+from certificates.services.server_custody import destroy_due_keys as destroy_keys_of_servers
 from core import clock
 from core.bell import ring
 from outbox.tasks import send_due
@@ -58,6 +60,7 @@ def sweep() -> None:
     _sweep_chunks(end)
     settle_stale()
     finish_interrupted()
+    finish_servers()
     ring(send_due)
     beat("sweep requests")
 
@@ -86,4 +89,5 @@ def renew() -> None:
 @shared_task(name="certificates.tasks.destroy_keys")
 def destroy_keys() -> None:
     destroy_due_keys()
+    destroy_keys_of_servers()
     beat("destroy keys that were handed over")

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from certificates.views import batches, certificates, disputes, policies, requests
+from certificates.views import batches, certificates, disputes, policies, requests, servers
 
 app_name = "certificates"
 urlpatterns: list[URLPattern] = [
@@ -22,6 +22,15 @@ urlpatterns: list[URLPattern] = [
     path("requests/<int:pk>/decide/", requests.decide, name="decide"),
     path("requests/<int:pk>/retry/", requests.retry, name="retry"),
     path("requests/<int:pk>/revoke/", requests.revoke, name="revoke_request"),
+    path("servers/", servers.list_servers, name="servers"),
+    path("servers/export.csv", servers.export, name="export_servers"),
+    path("servers/new/", servers.new, name="new_server"),
+    path("servers/<int:pk>/", servers.detail, name="server"),
+    path("servers/<int:pk>/files/<str:form>", servers.download, name="server_file"),
+    path("servers/<int:pk>/key/", servers.key, name="server_key"),
+    path("servers/<int:pk>/receipt/", servers.receipt, name="server_receipt"),
+    path("servers/<int:pk>/renew/", servers.renew, name="renew_server"),
+    path("servers/<int:pk>/revoke/", servers.revoke, name="revoke_server"),
     path("batches/", batches.list_batches, name="batches"),
     path("batches/new/", batches.new, name="new_batch"),
     path("batches/<int:pk>/", batches.detail, name="batch"),

@@ -2,12 +2,14 @@
 
 import ipaddress
 import re
+from collections.abc import Iterable
 
 from pki.errors import PkiError
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 LONGEST = 253  # characters of a DNS name
 MOST = 100  # hosts of one certificate
+COMMON_NAME = 64  # octets at most (ub-common-name, RFC 5280 appendix A.1)
 
 
 def read_host(text: str, *, wildcards: bool, local: bool) -> str:
@@ -35,6 +37,25 @@ def read_host(text: str, *, wildcards: bool, local: bool) -> str:
     if len(labels) == 1 and not local:
         raise _refusal(text, "a name without a dot is for development only")
     return name
+
+
+def read_hosts(texts: Iterable[str], *, wildcards: bool, local: bool) -> tuple[str, ...]:
+    """The same for all hosts of a certificate, each once, in their order. Raises PkiError `hosts-refused`."""
+    hosts = tuple(dict.fromkeys(read_host(text, wildcards=wildcards, local=local) for text in texts))
+    if not hosts:
+        raise PkiError("hosts-refused", "Name at least one host.")
+    if len(hosts) > MOST:
+        raise PkiError("hosts-refused", f"A certificate names at most {MOST} hosts. Make several.")
+    common_name(hosts)
+    return hosts
+
+
+def common_name(hosts: Iterable[str]) -> str:
+    """The first of `hosts` that is short enough. Raises PkiError `hosts-refused` where none is."""
+    for host in hosts:
+        if len(host) <= COMMON_NAME:
+            return host
+    raise PkiError("hosts-refused", f"One of the hosts must have at most {COMMON_NAME} characters: the common name.")
 
 
 def address_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -7,6 +7,8 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from cryptography import x509
+
 from pki.certificate_template import BACKDATING
 from pki.errors import PkiError
 from pki.facts import CertificateFacts, read_certificate
@@ -51,6 +53,18 @@ class Wish:
     """What was asked for. `spki` is the DER SubjectPublicKeyInfo, `issuer_not_after` the end that it was cut to."""
 
     eui: str
+    spki: bytes
+    lifetime: timedelta
+    issuer_not_after: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ServerWish:
+    """What was asked for a server. `hosts` as certificates write them, the common name among them; `names` are further
+    attributes of the subject by their RFC 4514 names, in their order. The rest as in `Wish`."""
+
+    hosts: tuple[str, ...]
+    names: tuple[tuple[str, str], ...]
     spki: bytes
     lifetime: timedelta
     issuer_not_after: datetime
@@ -123,6 +137,26 @@ def check_wish(facts: CertificateFacts, wish: Wish) -> None:
     begins; shorter only where its issuer ends."""
     if facts.subject != f"CN={wish.eui}":
         raise Discrepancy("wrong-gateway", f"it names {facts.subject}, and its gateway is {wish.eui}")
+    _check_key_and_life(facts, wish)
+
+
+def check_server_wish(facts: CertificateFacts, wish: ServerWish) -> None:
+    """The same for a server: its hosts are those that were asked for, exactly and in their order."""
+    certificate = load_certificate(facts.der)
+    try:
+        hosts = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        raise Discrepancy("wrong-hosts", "it names no hosts") from None
+    named = tuple(str(each.value) for each in hosts if isinstance(each, x509.DNSName | x509.IPAddress))
+    if named != wish.hosts or len(named) != len(hosts):
+        raise Discrepancy("wrong-hosts", f"it names {', '.join(named)}, and asked for were {', '.join(wish.hosts)}")
+    subject = tuple((each.rfc4514_attribute_name, str(each.value)) for each in certificate.subject)
+    if subject[:-1] != wish.names or subject[-1][0] != "CN" or subject[-1][1] not in wish.hosts:
+        raise Discrepancy("wrong-subject", f"its subject is {facts.subject}, which is not what was asked for")
+    _check_key_and_life(facts, wish)
+
+
+def _check_key_and_life(facts: CertificateFacts, wish: Wish | ServerWish) -> None:
     if facts.spki != wish.spki:
         raise Discrepancy("wrong-key", "its public key is not the one that was asked for")
     full = facts.not_before + BACKDATING + wish.lifetime

@@ -9,10 +9,11 @@ from accounts.services import invitations, vendors
 from alerts.models import Notice
 from cas.models import Authority, TestLeaf
 from cas.services.operate import Plan, create_issuing, create_root
-from certificates.models import Batch, Certificate, Request
-from certificates.services import issue, request_certificate, set_policy
+from certificates.models import Batch, Certificate, Request, ServerCertificate
+from certificates.services import issue, request_certificate, server_certificates, set_policy
 from certificates.services.batch_checking import check_chunk
 from certificates.services.batches import Entry, Wish, create_batch, work_left
+from certificates.services.server_certificates import ServerWish
 from core import clock
 from core.errors import Refused
 from gateways.models import Dispute, Gateway
@@ -42,6 +43,7 @@ class World:
     waiting: Request
     certificate: Certificate
     batch: Batch
+    server: ServerCertificate
     release: Release
     store: Store
     notice: Notice
@@ -77,11 +79,19 @@ def make_world(
         waiting=waiting,
         certificate=certificate,
         batch=_batch(person, vendor),
+        server=_server(operator, root),
         release=release,
         store=store,
         notice=_notice(certificate),
         message=Message.objects.order_by("pk")[0],
     )
+
+
+def _server(operator: User, root: Authority) -> ServerCertificate:
+    plan = Plan("Fjordnet Servers", "Fjordnet", "P-256", 10, 0)
+    authority = create_issuing(operator, root, plan, for_servers=True)
+    wish = ServerWish(("lns.fjordnet.example",), "tls-server", 365, key_type="P-256")
+    return server_certificates.create(operator, authority, wish, idempotency_key="w")
 
 
 def _batch(person: User, vendor: Vendor) -> Batch:

@@ -32,27 +32,31 @@ def reserve(*, issuer: Authority | None, key: Key, twin: Twin, profile: Profile,
 
     `issuer` is None for a root, which signs itself. `requester` is who wants it, in words.
     """
-    facts = read_certificate(twin.der)
     try:
         with transaction.atomic(durable=True):
-            return Signing.objects.create(
-                key=key,
-                issuer=issuer,
-                serial=facts.serial,
-                subject=one_line(facts.name)[:300],
-                profile=profile.name,
-                profile_version=profile.version,
-                tbs=twin.tbs,
-                tbs_sha256=twin.tbs_sha256,
-                signature_algorithm=twin.signature_algorithm,
-                not_after=facts.not_after,
-                requester=requester[:200],
-            )
+            return note(issuer=issuer, key=key, twin=twin, profile=profile, requester=requester)
     except IntegrityError as error:
-        message = (
-            f"{facts.name} or its serial number is being signed already. Look at the list, or choose another name."
-        )
+        name = read_certificate(twin.der).name
+        message = f"{name} or its serial number is being signed already. Look at the list, or choose another name."
         raise Refused("already-reserved", message, field="name") from error
+
+
+def note(*, issuer: Authority | None, key: Key, twin: Twin, profile: Profile, requester: str) -> Signing:
+    """The same as a row in the caller's transaction, which commits it together with the row that it is for."""
+    facts = read_certificate(twin.der)
+    return Signing.objects.create(
+        key=key,
+        issuer=issuer,
+        serial=facts.serial,
+        subject=one_line(facts.name)[:300],
+        profile=profile.name,
+        profile_version=profile.version,
+        tbs=twin.tbs,
+        tbs_sha256=twin.tbs_sha256,
+        signature_algorithm=twin.signature_algorithm,
+        not_after=facts.not_after,
+        requester=requester[:200],
+    )
 
 
 def sign(signing: Signing) -> bytes:

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.access import SignedInRequest, allowed
 from accounts.models import Deployment, User
-from cas.forms import IssuingForm, RootForm
+from cas.forms import GATEWAYS, SERVERS, IssuingForm, RootForm
 from cas.models import Authority
 from cas.services import operate as operating
 from cas.tasks import renew_list
@@ -38,18 +38,24 @@ def operate(request: SignedInRequest) -> HttpResponse:
 def _initial(request: SignedInRequest, root: Authority | None) -> dict[str, object]:
     deployment = Deployment.objects.first()
     parent = request.GET.get("parent") or (root.pk if root else None)
-    return {"parent": parent, "organisation": deployment.name[:64] if deployment else ""}
+    issues_for = SERVERS if request.GET.get("for") == SERVERS else GATEWAYS
+    organisation = deployment.name[:64] if deployment else ""
+    return {"parent": parent, "organisation": organisation, "issues_for": issues_for}
 
 
 def _create(actor: User, form: RootForm) -> Authority:
     if isinstance(form, IssuingForm):
-        return operating.create_issuing(actor, form.cleaned_data["parent"], form.plan)
+        for_servers = form.cleaned_data["issues_for"] == SERVERS
+        return operating.create_issuing(actor, form.cleaned_data["parent"], form.plan, for_servers=for_servers)
     return operating.create_root(actor, form.plan)
 
 
 def _onwards(request: SignedInRequest, authority: Authority) -> HttpResponse:
     if authority.is_root:
-        messages.success(request, f"{authority.name} is made. Now the authority below it that signs gateways.")
+        messages.success(request, f"{authority.name} is made. Now the authority below it that signs.")
         return redirect(f"{reverse('cas:operate')}?kind=issuing&parent={authority.pk}")
+    if not authority.for_gateways:
+        messages.success(request, f"{authority.name} is made. Whoever connects to a server needs its root.")
+        return redirect("cas:detail", authority.pk)
     messages.success(request, f"{authority.name} is made. Gateways it signs connect once it is in a live release.")
     return redirect("cas:detail", authority.pk)

@@ -13,14 +13,17 @@ from alerts.tasks import send_due_notices
 from cas.models import Authority
 from cas.services import intake, operate, proving, review, trying, waiving
 from cas.services.evidence import What
+from cas.services.operate import Plan
 from certadmin.demonstration.cast import CUPS_URI, DEPLOYMENT, Company, Person
 from certadmin.demonstration.outside import OutsideAuthority, make_csr, make_leaf, sign_code
 from certificates import services as certificates
 from certificates.models import Batch, Certificate, Request
+from certificates.services import server_certificates, server_custody
 from certificates.services.batch_archive import confirm_receipt
 from certificates.services.batch_checking import check_chunk
 from certificates.services.batch_issuing import issue_chunk
 from certificates.services.batches import Entry, Wish, create_batch, work_left
+from certificates.services.server_certificates import ServerWish
 from certificates.tasks import destroy_keys
 from core import bell, clock
 from core.errors import Refused
@@ -29,7 +32,7 @@ from gateways.models import Dispute, Gateway
 from outbox.models import Message
 from outbox.tasks import send_due
 from pki.intake import UploadedFile
-from pki.profiles import ONE_YEAR
+from pki.profiles import ONE_YEAR, TLS_SERVER
 from trust.models import COMMON, Group
 from trust.services import groups, releases, stores
 from trust.tasks import publish
@@ -118,9 +121,34 @@ class Desk:
         review.refuse(authority, actor=self.person(by), expected_sha256=authority.sha256, reason=reason)
         bell.ring(send_due)
 
-    def operate(self, root: operate.Plan, issuing: operate.Plan, *, by: Person) -> None:
+    def operate(self, root: Plan, issuing: Plan, *, by: Person) -> None:
         above = operate.create_root(self.person(by), root)
         self.authorities[issuing.name] = operate.create_issuing(self.person(by), above, issuing)
+
+    def operate_servers(self, plan: Plan, *, under: str, by: Person) -> None:
+        root = Authority.objects.operated_roots().get(name=under)
+        made = operate.create_issuing(self.person(by), root, plan, for_servers=True)
+        self.authorities[plan.name] = made
+
+    def certify_server(
+        self,
+        hosts: tuple[str, ...],
+        authority: str,
+        *,
+        days: int,
+        by: Person,
+        profile: str = TLS_SERVER.name,
+        takes: bool = True,
+    ) -> None:
+        """Make a certificate for a server, and fetch its key at once where somebody `takes` it."""
+        actor = self.person(by)
+        names = (("C", "NO"), ("O", DEPLOYMENT[:64]))
+        wish = ServerWish(hosts, profile, days, names=names, key_type="P-256")
+        key = f"demonstration {clock.now():%Y-%m-%d %H:%M}"
+        made = server_certificates.create(actor, self.authorities[authority], wish, idempotency_key=key)
+        if takes:
+            server_custody.private_key_pem(made, actor=actor)
+            server_custody.confirm_receipt(made, actor=actor)
 
     def trust(self, name: str, *, by: Person) -> None:
         groups.add_to_group(self.person(by), self.group, self.authorities[name])

@@ -28,6 +28,7 @@ from certadmin.demonstration.timetable import Timetable
 
 ROOT = Plan(name="Fjordnet Root R1", organisation="Fjordnet", key_type="P-256", years=20, path_length=1)
 ISSUING = Plan(name="Fjordnet Gateway CA G1", organisation="Fjordnet", key_type="P-256", years=10, path_length=0)
+SERVERS = Plan(name="Fjordnet Server CA G1", organisation="Fjordnet", key_type="P-256", years=10, path_length=0)
 BEGIN = -420.0
 YEARS = 365
 MINUTE = 1 / 1440
@@ -43,6 +44,7 @@ def tell(desk: Desk, table: Timetable) -> None:
     _kestrel(desk, table, dice)
     _ampere(desk, table, dice)
     _solveig(desk, table, dice)
+    _servers(desk, table)
     _lately(desk, table)
     _schedule(desk, table)
 
@@ -157,6 +159,21 @@ def _solveig(desk: Desk, table: Timetable, dice: random.Random) -> None:
     table.at(-9, partial(desk.let_issue, SOLVEIG, ISSUING.name, automatic=False, by=TOMAS))
     table.at(-0.9, partial(desk.hand_in, VERA, issuing))
     table.at(-0.8, partial(desk.ask_for_code, VERA, issuing.name))
+
+
+def _servers(desk: Desk, table: Timetable) -> None:
+    """What gateways connect to; the certificate of the CUPS server is due."""
+    table.at(-375, partial(desk.operate_servers, SERVERS, under=ROOT.name, by=INES))
+    cups = ("cups.fjordnet.example",)
+    lns = ("lns.fjordnet.example", "*.lns.fjordnet.example", "10.20.0.11")
+    table.at(-290, partial(desk.certify_server, cups, SERVERS.name, days=YEARS, by=INES))
+    table.at(-374, partial(desk.certify_server, lns, SERVERS.name, days=YEARS, by=INES))
+    table.at(-41, partial(desk.certify_server, lns, SERVERS.name, days=YEARS, by=TOMAS))
+    table.at(
+        -3, partial(desk.certify_server, ("mender.fjordnet.example",), SERVERS.name, days=90, by=TOMAS, takes=False)
+    )
+    local = ("localhost", "127.0.0.1", "::1")
+    table.at(-120, partial(desk.certify_server, local, SERVERS.name, days=820, by=TOMAS, profile="development"))
 
 
 def _lately(desk: Desk, table: Timetable) -> None:

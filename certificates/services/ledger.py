@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce
 
 from cas.models import Authority, OcspSigner, RevocationList, Signing
 from cas.services.profiles import find_profile
-from certificates.models import Certificate, Request
+from certificates.models import Certificate, Request, ServerCertificate
 from certificates.services.content import content_sha256
 from keys.models import Key
 from pki.errors import PkiError
@@ -24,10 +24,12 @@ from pki.ledger import (
     Columns,
     Discrepancy,
     Registered,
+    ServerWish,
     Wish,
     check_columns,
     check_issuer,
     check_registered,
+    check_server_wish,
     check_shape,
     check_wish,
     read_der,
@@ -55,7 +57,7 @@ def check_ledger(*, others: Sequence[QuerySet[Any]] = (), most_unexplained: int 
     `most_unexplained` uses of keys may be beyond what is on record: those of interruptions that an operator knows of.
     """
     issuers = _Issuers()
-    certificates = _check_certificates(issuers)
+    certificates = _check_certificates(issuers) + _check_servers(issuers)
     other_signatures = _check_other_signatures(issuers)
     _refuse_twins()
     keys, uses, unexplained = _check_uses(others, most_unexplained)
@@ -145,6 +147,39 @@ def _check_request(row: Certificate, request: Request, facts: CertificateFacts, 
         raise Discrepancy("request-changed", f"request {request.pk} is not what was approved")
 
 
+def _check_servers(issuers: _Issuers) -> int:
+    """Every certificate of a server, with its signature and its wish."""
+    count = 0
+    for row in _paged(ServerCertificate.objects.made().select_related("signing")):
+        with _named(f"Server certificate {row.pk} (serial {row.serial})"):
+            _check_server(row, issuers)
+        count += 1
+    return count
+
+
+def _check_server(row: ServerCertificate, issuers: _Issuers) -> None:
+    facts, signing = read_der(bytes(row.der or b"")), row.signing
+    check_columns(facts, _columns(row))
+    if signing.der is None or bytes(signing.der) != facts.der:
+        raise Discrepancy("der-differs", f"it is not the certificate that signing {signing.pk} has")
+    if signing.issuer_id != row.authority_id:
+        raise Discrepancy("wrong-authority", f"its authority is not the one of signing {signing.pk}")
+    if (signing.profile, signing.profile_version) != (row.profile, row.profile_version):
+        raise Discrepancy("wrong-profile", f"its profile is not the one of signing {signing.pk}")
+    _check_signing(signing, facts, issuers)
+    check_server_wish(facts, _server_wish(row, issuers))
+
+
+def _server_wish(row: ServerCertificate, issuers: _Issuers) -> ServerWish:
+    return ServerWish(
+        hosts=tuple(row.hosts),
+        names=tuple((name, value) for name, value in row.names),
+        spki=bytes(row.public_key),
+        lifetime=timedelta(days=row.lifetime_days),
+        issuer_not_after=issuers.facts[row.authority_id].not_after,
+    )
+
+
 def _wish(row: Certificate, request: Request, issuers: _Issuers) -> Wish:
     return Wish(
         eui=row.gateway.eui,
@@ -165,7 +200,8 @@ def _check_other_signatures(issuers: _Issuers) -> int:
     """Authorities, signers of OCSP, and certificates that were signed and are not written down yet."""
     count = 0
     signed = Signing.objects.filter(state=Signing.State.SIGNED)
-    for row in _paged(signed.exclude(request__certificate__origin=Certificate.Origin.ISSUED)):
+    written = Q(request__certificate__origin=Certificate.Origin.ISSUED) | Q(server_certificate__der__isnull=False)
+    for row in _paged(signed.exclude(written)):
         with _named(f"Signing {row.pk} (serial {row.serial})"):
             if row.der is None:
                 raise Discrepancy("no-certificate", "it is said to be signed, and its certificate is missing")
@@ -211,7 +247,9 @@ def _check_uses(others: Sequence[QuerySet[Any]], most_unexplained: int) -> tuple
     signings, lists = Signing.objects.all(), RevocationList.objects.all()
     counted = [signings.filter(state=Signing.State.SIGNED), lists.signed(), *others]
     begun = [signings.exclude(state=Signing.State.SIGNED), lists.unsigned()]
-    keys: QuerySet[Any] = Key.objects.exclude(purpose="gateway", signatures=0).order_by("created_at", "pk")
+    keys: QuerySet[Any] = Key.objects.exclude(purpose__in=["gateway", "server"], signatures=0).order_by(
+        "created_at", "pk"
+    )
     keys = keys.annotate(
         on_record=sum((_rows_of(each) for each in counted), start=_responses()),
         maybe=sum((_rows_of(each) for each in begun[1:]), start=_rows_of(begun[0])),
@@ -241,7 +279,9 @@ def _responses() -> Coalesce:
     return Coalesce(Subquery(mine.annotate(said=Sum("responses")).values("said")), 0)
 
 
-def _columns(row: Authority | Certificate) -> Columns:
+def _columns(row: Authority | Certificate | ServerCertificate) -> Columns:
+    if row.sha256 is None or row.not_before is None or row.not_after is None:
+        raise Discrepancy("column-empty", "a column of it is empty")
     return Columns(row.sha256, row.serial, row.not_before, row.not_after, row.key_type, row.spki_sha256)
 
 

@@ -28,6 +28,7 @@ ROWS = {
     "waiting": f"SELECT max(id) FROM certificates_request WHERE vendor_id = {SOLVEIG} AND state = 'requested'",
     "certificate": f"SELECT max(id) FROM certificates_certificate WHERE vendor_id = {SOLVEIG}",
     "batch": f"SELECT max(id) FROM certificates_batch WHERE vendor_id = {SOLVEIG}",
+    "server": "SELECT max(id) FROM certificates_servercertificate",
     "release": "SELECT max(id) FROM trust_release",
     "store": "SELECT min(id) FROM trust_store",
     "message": "SELECT max(id) FROM outbox_message",
