@@ -1,6 +1,8 @@
 """The frame around every page: navigation with the counters that wait for the person."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.db.models import Model, QuerySet
@@ -58,14 +60,8 @@ def _frame(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)  # a request that was refused early has none
     context: dict[str, Any] = {"deployment": Deployment.objects.first()}
     if isinstance(user, User):
-        counters = {
-            "authorities": _waiting(Authority.objects, user),
-            "requests": _waiting(Request.objects, user),
-            "batches": _waiting(Batch.objects, user),
-            "alerts": Notice.objects.visible_to(user).pressing_at(clock.now()).count(),
-        }
         context["groups"] = [
-            [_link(entry, counters, request) for entry in entries if user.role in entry.roles and _known(entry)]
+            [_link(entry, user, request) for entry in entries if user.role in entry.roles and _known(entry)]
             for entries in (MAIN, MORE)
         ]
     return context
@@ -76,6 +72,15 @@ def _waiting(manager: Any, user: User) -> int:
     return waiting.count()
 
 
+COUNTERS: dict[str, Callable[[User], int]] = {
+    "": lambda user: 0,
+    "authorities": partial(_waiting, Authority.objects),
+    "requests": partial(_waiting, Request.objects),
+    "batches": partial(_waiting, Batch.objects),
+    "alerts": lambda user: Notice.objects.visible_to(user).pressing_at(clock.now()).count(),
+}
+
+
 def _known(entry: Entry) -> bool:
     try:
         return bool(reverse(entry.name))
@@ -83,7 +88,7 @@ def _known(entry: Entry) -> bool:
         return False
 
 
-def _link(entry: Entry, counters: dict[str, int], request: HttpRequest) -> dict[str, Any]:
+def _link(entry: Entry, user: User, request: HttpRequest) -> dict[str, Any]:
     url = reverse(entry.name)
     here = request.path == url or (url != "/" and request.path.startswith((url, *entry.also)))
-    return {"entry": entry, "url": url, "here": here, "count": counters.get(entry.counter, 0)}
+    return {"entry": entry, "url": url, "here": here, "count": COUNTERS[entry.counter](user)}

@@ -8,7 +8,7 @@ from celery import shared_task
 from audit.services import beat
 from cas.services.operate import finish_interrupted
 from cas.services.signing import settle_stale
-from certificates.models import Chunk, Request
+from certificates.models import Batch, Chunk, Request
 from certificates.services import destroy_due_keys
 from certificates.services import issue as issue_one
 from certificates.services.batch_checking import check_chunk
@@ -39,10 +39,17 @@ def work_on_chunk(chunk_id: int) -> None:
     if chunk is None:
         return
     check_chunk(chunk_id) if chunk.state == Chunk.State.NEW else issue_chunk(chunk_id)
-    if chunk.state == Chunk.State.NEW:  # the last one that is checked may have started the batch
-        for pk in work_left(chunk.batch):
-            ring(work_on_chunk, pk)
+    if chunk.state == Chunk.State.NEW:
+        _ring_if_started(chunk.batch_id)
     ring(send_due)
+
+
+def _ring_if_started(batch_id: int) -> None:
+    """The last chunk that is checked may have started the batch; the others were rung for when it was handed in."""
+    batch = Batch.objects.get(pk=batch_id)
+    if batch.state == Batch.State.RUNNING:
+        for pk in work_left(batch):
+            ring(work_on_chunk, pk)
 
 
 @shared_task(name="certificates.tasks.sweep")

@@ -15,6 +15,10 @@ PROCESS = f"{socket.gethostname()}:{os.getpid()}"
 M = TypeVar("M", bound="Leased")
 
 
+class TakenOver(Exception):
+    """Another worker holds the row by now; what this one still had in hand is dropped."""
+
+
 class LeaseQuerySet(models.QuerySet[M]):
     """Querysets of rows that are claimed before they are worked on."""
 
@@ -36,6 +40,17 @@ class LeaseQuerySet(models.QuerySet[M]):
             .update(lease_owner=owner, lease_until=now + timedelta(seconds=seconds), attempts=F("attempts") + 1)
         )
         return owner if taken else None
+
+    def prolong(self, owner: str, *, seconds: float) -> None:
+        """Prolong the lease of `owner`, inside of the caller's transaction if there is one; raise `TakenOver`."""
+        now = clock.now()
+        held = self.held_by(owner).filter(lease_until__gt=now)
+        if not held.update(lease_until=now + timedelta(seconds=seconds)):
+            raise TakenOver
+
+    def let_go(self, owner: str) -> None:
+        """Give the lease back, if `owner` still holds it."""
+        self.held_by(owner).update(lease_owner="", lease_until=None)
 
 
 class Leased(models.Model):

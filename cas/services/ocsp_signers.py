@@ -5,9 +5,10 @@ from django.db import transaction
 
 from cas.models import Authority, OcspSigner, Signing
 from cas.services import signing as register
-from cas.services.status_services import Held, TakenOver, holding
+from cas.services.status_services import Held, holding
 from core import clock
 from core.errors import Refused
+from core.leases import TakenOver
 from keys import services as vault
 from pki.facts import read_certificate
 from pki.issuing import Template, new_serial, prepare, validity

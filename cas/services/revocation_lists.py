@@ -14,9 +14,10 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from cas.models import Authority, ListPage, RevocationList, Signing
-from cas.services.status_services import Held, TakenOver, holding
+from cas.services.status_services import Held, holding
 from core import clock
 from core.errors import Refused
+from core.leases import TakenOver
 from keys import services as vault
 from pki import crl
 from pki.certificate_template import BACKDATING

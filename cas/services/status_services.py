@@ -4,17 +4,12 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 
 from django.conf import settings
 
 from cas.models import Authority, StatusService
 from core import clock
 from pki import asn1
-
-
-class TakenOver(Exception):
-    """Another worker does it by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +21,7 @@ class Held:
 
     def prolong(self) -> None:
         """Prolong the lease inside the caller's transaction, or raise `TakenOver`."""
-        now = clock.now()
-        ours = StatusService.objects.held_by(self.owner).filter(authority=self.authority, lease_until__gt=now)
-        if not ours.update(lease_until=now + timedelta(seconds=settings.LEASE_SECONDS)):
-            raise TakenOver
+        StatusService.objects.prolong(self.owner, seconds=settings.LEASE_SECONDS)
 
 
 @contextmanager
@@ -43,7 +35,7 @@ def holding(authority_id: int) -> Iterator[Held | None]:
         yield Held(authority, owner) if authority and owner else None
     finally:
         if owner:
-            StatusService.objects.held_by(owner).update(lease_owner="", lease_until=None)
+            StatusService.objects.let_go(owner)
 
 
 def status_service(authority: Authority) -> StatusService:

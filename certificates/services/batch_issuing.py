@@ -29,6 +29,7 @@ from certificates.services.current import refresh_after_issue
 from certificates.services.policy import refuse_unusable
 from core import bulk, clock
 from core.errors import Refused
+from core.leases import TakenOver
 from keys import services as vault
 from keys.errors import VaultClosed
 from pki.errors import PkiError
@@ -36,9 +37,6 @@ from pki.issuing import new_serial, validity
 from pki.shape import Shapes
 
 log = logging.getLogger(__name__)
-
-RESERVED = tuple(name for name in Reservation._fields)
-
 
 @dataclass(slots=True)
 class Wanted:
@@ -52,10 +50,6 @@ class Wanted:
     key_id: Any
     reservation: Reservation
     not_before: datetime
-
-
-class LeaseLost(Exception):
-    """Another worker has the chunk by now."""
 
 
 def issue_chunk(chunk_id: int) -> None:
@@ -75,7 +69,7 @@ def _try(chunk: Chunk, owner: str) -> None:
     try:
         wanted = _resumed(chunk) if chunk.state == Chunk.State.RESERVED else _reserve(chunk, owner)
         _finish(chunk, owner, wanted, register.sign_many([each.reservation for each in wanted]))
-    except LeaseLost:
+    except TakenOver:
         log.warning("Another worker took over %s", chunk)
     except VaultClosed as refusal:
         _wait(chunk, owner, refusal.message)
@@ -235,7 +229,7 @@ def _wanted(request: Request) -> Wanted:
     signing = request.signing
     if signing is None or request.not_before is None:
         raise Refused("not-reserved", "A request of this chunk has no reservation. An operator looks at it.")
-    values = {name: getattr(signing, name) for name in RESERVED}
+    values = {name: getattr(signing, name) for name in Reservation._fields}
     reservation = Reservation(**{**values, "tbs": bytes(signing.tbs)})
     spki_sha256 = hashlib.sha256(bytes(request.public_key)).hexdigest()
     return Wanted(
@@ -322,7 +316,7 @@ def _advance(chunk: Chunk, owner: str, state: str, values: Mapping[str, object])
     until = clock.now() + timedelta(seconds=settings.LEASE_SECONDS)
     held = Chunk.objects.held_by(owner).filter(pk=chunk.pk, state=state)
     if not held.update(**{"lease_until": until, **values}):
-        raise LeaseLost
+        raise TakenOver
     for name, value in values.items():
         setattr(chunk, name, value)
 

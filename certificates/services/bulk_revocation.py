@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from django.db import transaction
-from django.db.models import Count, Q
+from django.db.models import Count
 
-from accounts.models import User, Vendor
+from accounts.models import User
 from audit.services import Act, record_many
 from cas import bulk as register
 from cas.models import Authority
@@ -110,6 +111,6 @@ def _tell(rows: Sequence[Certificate], actor: User, reason: str) -> None:
         Act("certificate", row.pk, str(row), row.vendor_id, {"serial": row.serial, "reason": reason}) for row in rows
     ]
     record_many(actor, "certificate.revoked", acts)
-    for vendor in Vendor.objects.filter(Q(pk__in={row.vendor_id for row in rows})):
+    for vendor in sorted({row.vendor for row in rows}, key=attrgetter("name")):
         own = [row for row in rows if row.vendor_id == vendor.pk]
         mails.tell_many_revoked(vendor, own, actor=actor)

@@ -20,6 +20,7 @@ from certificates.services.current import refresh_current
 from certificates.services.requests import refuse_unissuable
 from core import clock
 from core.errors import Refused
+from core.leases import TakenOver
 from keys import services as vault
 from keys.errors import VaultClosed
 from pki.errors import PkiError
@@ -30,10 +31,6 @@ log = logging.getLogger(__name__)
 
 PLAN_AGE = timedelta(hours=1)  # an older plan, of which nothing is reserved, is made anew: nothing is born old
 WAITS = {"gateway-disputed"}  # what may change by itself: the request waits
-
-
-class LeaseLost(Exception):
-    """Another worker took over; what this one still had in hand is dropped."""
 
 
 def issue(request_id: int) -> Certificate | None:
@@ -58,7 +55,7 @@ def issue_held(request_id: int, owner: str) -> Certificate | None:
         return None
     try:
         return _issue(request, owner)
-    except LeaseLost:
+    except TakenOver:
         log.warning("Another worker took over %s", request)
     except VaultClosed as refusal:
         _wait(request, owner, refusal.message)
@@ -176,7 +173,7 @@ def _tell(request: Request, certificate: Certificate) -> None:
 def _update(request: Request, owner: str, state: str, values: Mapping[str, object]) -> None:
     """Change the row while it is ours and in `state`; else another took over."""
     if not Request.objects.held_by(owner).filter(pk=request.pk, state=state).update(**values):
-        raise LeaseLost
+        raise TakenOver
     for name, value in values.items():
         setattr(request, name, value)
 

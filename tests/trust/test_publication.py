@@ -16,7 +16,7 @@ from pki.bundle import read_strictly
 from pki.readers import REVOCATION_FILES
 from tests.pki.makers import Made, make_issuing
 from tests.stores import polling, read_as_network_server
-from trust.models import Group, Publication, Release, Store
+from trust.models import Group, Publication, Release, Store, StoreQuerySet
 from trust.services import layout, publication
 from trust.services.groups import add_to_group, remove_from_group
 from trust.services.releases import publish_release
@@ -192,7 +192,7 @@ def test_a_worker_killed_at_any_step_is_followed_by_another(
     release = publish_release(operator, group)
     with monkeypatch.context() as patch:
         patch.setattr(publication, "open_store", lambda _: Faulty(objects, at=at, error=Killed(), after=True))
-        patch.setattr(publication, "let_go", lambda owner: None)  # who is killed gives nothing back
+        patch.setattr(StoreQuerySet, "let_go", lambda rows, owner: None)  # who is killed gives nothing back
         with pytest.raises(Killed):
             deliver(release)
     sweep()

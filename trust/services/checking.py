@@ -12,7 +12,7 @@ from trust.services import layout
 from trust.services.conditions import ensure_probed
 from trust.services.newer import Newer, newer_in
 from trust.services.opening import open_store
-from trust.services.publication import KEPT, holdings, let_go, remember, remove_copy, write_revoked
+from trust.services.publication import KEPT, holdings, remember, remove_copy, write_revoked
 from trust.services.releases import queue
 from trust.services.stores import settle
 from trust.services.troubles import note_beside, note_changed, note_failure, note_good, note_newer
@@ -30,7 +30,7 @@ def check_store(store_id: int) -> Publication | None:
         note_failure(store, error)
         return None
     finally:
-        let_go(owner)
+        Store.objects.let_go(owner)
 
 
 def _check(store: Store) -> Publication | None:

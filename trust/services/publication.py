@@ -12,6 +12,7 @@ from django.db import transaction
 from audit.services import SYSTEM, record
 from core import clock
 from core.conditions import written_tag
+from core.leases import TakenOver
 from core.store import ABSENT, ObjectStore, Overtaken, Stored, StoreError
 from pki.bundle import index_paths, read_index, read_strictly
 from pki.errors import PkiError
@@ -25,10 +26,6 @@ log = logging.getLogger(__name__)
 
 BACK_OFF = (2, 5, 15, 30, 60, 120, 300)  # seconds after the first, second, … failure
 KEPT = timedelta(hours=24)  # a reader that read an index may still fetch what it named
-
-
-class TakenOver(Exception):
-    """Another worker holds the store by now."""
 
 
 class NewerRelease(Exception):
@@ -62,12 +59,7 @@ def publish_to(store_id: int) -> None:
             log.warning("Another worker took over store %s", store_id)
             return
         finally:
-            let_go(owner)
-
-
-def let_go(owner: str) -> None:
-    """Give a store's lease back, if it is still held."""
-    Store.objects.held_by(owner).update(lease_owner="", lease_until=None)
+            Store.objects.let_go(owner)
 
 
 def _publish_newest(store: Store, owner: str) -> None:
@@ -80,7 +72,7 @@ def _publish_newest(store: Store, owner: str) -> None:
     Publication.objects.filter(pk=publication.pk).update(attempts=publication.attempts + 1)
     try:
         releases = holdings(store, arriving=publication.release)
-        write(open_store(store), store, releases, still_ours=lambda: _hold(store, owner))
+        write(open_store(store), store, releases, still_ours=partial(_hold, owner))
     except ForeignIndex:
         note_foreign(store)
     except NewerRelease as error:
@@ -152,13 +144,13 @@ def follow_lists() -> None:
             objects = open_store(store)
             if newer_in(objects, store.groups.all()):  # the check tells people
                 continue
-            write_revoked(objects, store, holdings(store), still_ours=partial(_hold, store, owner))
+            write_revoked(objects, store, holdings(store), still_ours=partial(_hold, owner))
         except TakenOver:
             log.warning("Another worker took over store %s", store.pk)
         except StoreError as error:  # the check of the store tells people, where it lasts
             log.warning("Store %s does not take lists of revoked certificates: %s", store.pk, error.message)
         finally:
-            let_go(owner)
+            Store.objects.let_go(owner)
 
 
 def holdings(store: Store, *, arriving: Release | None = None) -> tuple[Release, ...]:
@@ -216,9 +208,7 @@ def _unchanged(store: Store, found: Stored | None) -> str:
     """The condition that the index is still the one that was read, where the store honours one."""
     if found is None:
         return ABSENT if store.creates_once else ""
-    return (
-        written_tag(found.etag, "bare" if store.tag_form == Store.TagForm.BARE else "quoted") if store.tag_form else ""
-    )
+    return written_tag(found.etag, store.tag_form)
 
 
 def _put(objects: ObjectStore, name: str, content: bytes, still_ours: Callable[[], None], *, only_if: str = "") -> None:
@@ -233,17 +223,14 @@ def _put(objects: ObjectStore, name: str, content: bytes, still_ours: Callable[[
         raise StoreError(f"{name} reads back differently from what was written.")
 
 
-def _hold(store: Store, owner: str) -> None:
-    """Prolong the lease, which outlasts any one request to a store."""
-    now = clock.now()
-    held = Store.objects.held_by(owner).filter(pk=store.pk, lease_until__gt=now)
-    if not held.update(lease_until=now + timedelta(seconds=settings.LEASE_SECONDS)):
-        raise TakenOver
+def _hold(owner: str) -> None:
+    """Prolong the lease of a store, which outlasts any one request to it."""
+    Store.objects.prolong(owner, seconds=settings.LEASE_SECONDS)
 
 
 def _finish(publication: Publication, owner: str) -> None:
     with transaction.atomic():
-        _hold(publication.store, owner)
+        _hold(owner)
         done = {"state": Publication.State.PUBLISHED, "published_at": clock.now(), "last_error": ""}
         Publication.objects.filter(pk=publication.pk).update(**done)
         note_success(publication.store)
@@ -255,7 +242,7 @@ def _finish(publication: Publication, owner: str) -> None:
 def _try_later(publication: Publication, owner: str, error: StoreError | PkiError) -> None:
     wait = BACK_OFF[min(publication.attempts, len(BACK_OFF) - 1)]
     with transaction.atomic():
-        _hold(publication.store, owner)
+        _hold(owner)
         Publication.objects.filter(pk=publication.pk).update(
             last_error=error.message[:500], next_attempt_at=clock.now() + timedelta(seconds=wait)
         )
