@@ -7,6 +7,7 @@ specification, section 5.4): a lock is held around each use, a fork waits for it
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from pki import token_forms
 from pki.signatures import read_public_key
 
 log = logging.getLogger(__name__)
+# seconds: SoftHSM writes the state of its token at each login, and who looks for it at that moment sees none
+_PAUSES = (0.1, 0.4)
 T = TypeVar("T")
 
 # what a token says of a kind of key that it does not make
@@ -109,18 +112,12 @@ class _Line:
     def _open(self, access: Access) -> _Opened:
         if access in self._refused:
             raise TokenAway("token-away", _WRONG_PIN)
-        library = _load(access.module)
         try:
-            session = _log_in(library, access)
+            return _open_patiently(access)
         except pkcs11.PKCS11Error as error:
-            _finalize(library)
             if isinstance(error, _WRONG_PINS):
                 self._refused.add(access)
             raise _away(error) from None
-        except TokenAway:
-            _finalize(library)
-            raise
-        return _Opened(access, os.getpid(), library, session)
 
     def _close(self) -> None:
         if self._opened is not None:
@@ -182,6 +179,23 @@ def look(access: Access) -> None:
 def destroy(access: Access, key_id: UUID) -> None:
     """Leave nothing of the key pair; nothing happens where there is none."""
     _line.use(access, lambda session: _destroy(session, key_id))
+
+
+def _open_patiently(access: Access) -> _Opened:
+    for pause in _PAUSES:
+        with suppress(pkcs11.NoSuchToken, pkcs11.GeneralError):
+            return _open(access)
+        time.sleep(pause)
+    return _open(access)
+
+
+def _open(access: Access) -> _Opened:
+    library = _load(access.module)
+    try:
+        return _Opened(access, os.getpid(), library, _log_in(library, access))
+    except (pkcs11.PKCS11Error, TokenAway):
+        _finalize(library)
+        raise
 
 
 def _load(module: str) -> Any:

@@ -314,6 +314,23 @@ def test_a_library_that_was_ended_by_others_is_begun_anew(key: Key) -> None:
     assert signs(key)
 
 
+@pytest.mark.parametrize("error", [pkcs11.NoSuchToken, pkcs11.GeneralError])
+def test_a_token_that_looks_away_for_a_moment_is_looked_for_again(
+    error: type[Exception], key: Key, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As SoftHSM's does while another process logs in."""
+    log_in, failing = cryptoki._log_in, iter([error] * 2)
+
+    def fail_twice(library: Any, access: cryptoki.Access) -> Any:
+        if found := next(failing, None):
+            raise found
+        return log_in(library, access)
+
+    cryptoki.hang_up()
+    monkeypatch.setattr(cryptoki, "_log_in", fail_twice)
+    assert signs(key)
+
+
 def test_a_token_that_goes_on_failing_is_away(key: Key, monkeypatch: pytest.MonkeyPatch) -> None:
     tries: list[int] = []
 
