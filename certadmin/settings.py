@@ -257,6 +257,7 @@ MAX_OPEN_REQUESTS = environment.number("MAX_OPEN_REQUESTS", 1000)  # that one ve
 CRL_HOURS = environment.number("CRL_HOURS", 168)  # life of a list of revoked certificates; renewed at its half
 KEY_DAYS = 7  # how long a key made here waits for its holder
 LOG_LEVEL = environment.text("LOG_LEVEL", "INFO")
+DEFAULT_EXCEPTION_REPORTER_FILTER = "core.reports.ReportFilter"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -3,6 +3,7 @@
 import io
 import tarfile
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime
 
 from django.db import transaction
@@ -80,22 +81,22 @@ def has_sealed_keys(batch: Batch) -> bool:
 
 def _write(batch: Batch, deployment: Deployment, lock: AgeLock | None) -> Iterator[bytes]:
     chain = [bytes(authority.der) for authority in batch.authority.chain()]
-    out = _Tar(clock.now())
-    if lock is not None:
-        out.add("README.txt", HOW.encode())
-        if lock.identity_file is not None:
-            out.add(IDENTITY, lock.identity_file)
-    out.add("manifest.csv", "".join(manifest(batch)).encode())
-    yield out.take()
-    for certificate in certificates_of(batch):
-        eui = certificate.gateway.eui
-        files = _files(certificate, chain, deployment)
-        for name, content in files.items():
-            out.add(f"{eui}/{name}", content)
-        if lock is not None and (pem := sealed_key_pem(certificate)):
-            out.add(f"{eui}/cups.key.age", lock.close(pem))
+    with closing(_Tar(clock.now())) as out:
+        if lock is not None:
+            out.add("README.txt", HOW.encode())
+            if lock.identity_file is not None:
+                out.add(IDENTITY, lock.identity_file)
+        out.add("manifest.csv", "".join(manifest(batch)).encode())
         yield out.take()
-    yield out.end()
+        for certificate in certificates_of(batch):
+            eui = certificate.gateway.eui
+            files = _files(certificate, chain, deployment)
+            for name, content in files.items():
+                out.add(f"{eui}/{name}", content)
+            if lock is not None and (pem := sealed_key_pem(certificate)):
+                out.add(f"{eui}/cups.key.age", lock.close(pem))
+            yield out.take()
+        yield out.end()
 
 
 def _files(certificate: Certificate, chain: list[bytes], deployment: Deployment) -> dict[str, bytes]:
@@ -142,5 +143,9 @@ class _Tar:
         return piece
 
     def end(self) -> bytes:
-        self._tar.close()
+        self.close()
         return self.take()
+
+    def close(self) -> None:
+        """Also where it breaks off: what is left open complains when it is collected."""
+        self._tar.close()
