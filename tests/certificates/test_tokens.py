@@ -78,7 +78,17 @@ def test_openssl_takes_its_certificate_list_and_answer(
     root, below = (bytes(each.der) for each in reversed(issuing.chain()))
     above, ca = written(tmp_path, "root.pem", root), written(tmp_path, "ca.pem", below)
     leaf = written(tmp_path, "leaf.pem", bytes(certificate.der))
-    strict = ["verify", "-x509_strict", "-purpose", "sslclient", "-CAfile", above, "-untrusted", ca, leaf]
+    strict: list[str | Path] = [
+        "verify",
+        "-x509_strict",
+        "-purpose",
+        "sslclient",
+        "-CAfile",
+        above,
+        "-untrusted",
+        ca,
+        leaf,
+    ]
     assert openssl(*strict).endswith(": OK\n")
 
     assert renew_list(issuing.pk) is not None
@@ -94,7 +104,20 @@ def test_openssl_takes_its_certificate_list_and_answer(
     asked, said = tmp_path / "asked", tmp_path / "said"
     openssl("ocsp", "-issuer", ca, "-cert", leaf, "-reqout", asked, "-no_nonce")
     said.write_bytes(answer(asked.read_bytes()).der)
-    judged = ["ocsp", "-issuer", ca, "-cert", leaf, "-respin", said, "-CAfile", above, "-verify_other", ca, "-no_nonce"]
+    judged: list[str | Path] = [
+        "ocsp",
+        "-issuer",
+        ca,
+        "-cert",
+        leaf,
+        "-respin",
+        said,
+        "-CAfile",
+        above,
+        "-verify_other",
+        ca,
+        "-no_nonce",
+    ]
     words = openssl(*judged)
     assert "Response verify OK" in words
     assert "leaf.pem: good" in words
@@ -174,7 +197,7 @@ def test_a_token_that_goes_away_between_reservation_and_signature_loses_nothing(
         sweep()
     approved.refresh_from_db()
     assert approved.state == "issued"
-    assert Certificate.objects.get().serial == approved.serial == Signing.objects.get(pk=approved.signing_id).serial
+    assert Certificate.objects.get().serial == approved.serial == Signing.objects.get(issuer=approved.authority).serial
 
 
 def test_a_chunk_waits_too(
