@@ -16,6 +16,7 @@ class Kind(StrEnum):
 
     AUTHORITY = "authority"
     CERTIFICATE = "certificate"
+    SERVER = "server"
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,8 +40,8 @@ class Row:
     told: tuple[Told, ...]
 
     @property
-    def is_authority(self) -> bool:
-        return self.notice.subject_kind == Notice.Kind.AUTHORITY
+    def is_gateway(self) -> bool:
+        return self.notice.subject_kind == Notice.Kind.CERTIFICATE
 
 
 def rows(notices: Sequence[Notice], now: datetime) -> list[Row]:
@@ -87,6 +87,9 @@ def _row(
     if notice.subject_kind == Notice.Kind.AUTHORITY:
         url, label = reverse("cas:detail", args=[notice.subject_id]), ""
         breaks = _authority_breaks(gateways.get(notice.subject_id, 0), over=over)
+    elif notice.subject_kind == Notice.Kind.SERVER:
+        url, label = reverse("certificates:server", args=[notice.subject_id]), ""
+        breaks = "Nobody connects until it is renewed" if over else "Nobody connects from its end on"
     else:
         url, label = reverse("certificates:detail", args=[notice.subject_id]), labels.get(notice.subject_id, "")
         breaks = "Refused until it is renewed" if over else "Refused from its end on"

@@ -31,8 +31,10 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
         certificate = watched.certificates(now).filter(pk=OuterRef("subject_id"))
         authority = watched.authorities().filter(pk=OuterRef("subject_id"))
         mattering = authority.filter(Q(not_after__gt=now) | Q(current_gateways__isnull=False))
+        server = watched.servers(now).filter(pk=OuterRef("subject_id"))
         return self.newest_of_each_subject().filter(
             Q(Exists(certificate), subject_kind=Notice.Kind.CERTIFICATE)
+            | Q(Exists(server), subject_kind=Notice.Kind.SERVER)
             | Q(Exists(mattering), subject_kind=Notice.Kind.AUTHORITY)
         )
 
@@ -47,6 +49,7 @@ class Notice(models.Model):
     class Kind(models.TextChoices):
         AUTHORITY = "authority", "Authority"
         CERTIFICATE = "certificate", "Certificate"
+        SERVER = "server", "Server"
 
     subject_kind = models.CharField(max_length=20, choices=Kind)
     subject_id = models.BigIntegerField()

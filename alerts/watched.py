@@ -5,7 +5,8 @@ from datetime import datetime
 from django.db.models import Exists, F, OuterRef
 
 from cas.models import Authority, AuthorityQuerySet
-from certificates.models import Certificate, CertificateQuerySet
+from certificates.models import Certificate, CertificateQuerySet, ServerCertificate
+from certificates.server_models import ServerCertificateQuerySet
 from trust.models import COMMON, Group
 from trust.services.releases import published_release
 
@@ -22,6 +23,11 @@ def certificates(now: datetime) -> CertificateQuerySet:
     """
     held = Certificate.objects.filter(vendor=F("gateway__vendor"), revoked_at__isnull=True)
     return held.filter(~Exists(_successors(now)))
+
+
+def servers(now: datetime) -> ServerCertificateQuerySet:
+    """Certificates of our own servers that are not revoked, and that no other for the same hosts outlasts."""
+    return ServerCertificate.objects.current(now)
 
 
 def accepted_authorities(now: datetime) -> AuthorityQuerySet:

@@ -93,7 +93,7 @@ def _servers(words: str, user: User) -> Iterable[Hit]:
     found = ServerCertificate.objects.visible_to(user).naming(words).listed(clock.now()).order_by("-pk")
     for server in found[:EACH]:
         more = f"{server.standing.label.lower()}, by {server.authority.name}"
-        yield Hit("Server", "server", server.name, more, reverse("certificates:server", args=[server.pk]))
+        yield Hit("Server", "server", server.host, more, reverse("certificates:server", args=[server.pk]))
 
 
 def _vendors(words: str, user: User) -> Iterable[Hit]:

@@ -37,7 +37,7 @@ def draw_server(row: ServerCertificate) -> TimeAxis | None:
     chain = row.authority.chain()[::-1]
     spans = [_authority(each, depth) for depth, each in enumerate(chain)]
     leaf = Span(
-        row.name,
+        row.host,
         f"Server, {row.key_type}",
         row.not_before,
         row.not_after,

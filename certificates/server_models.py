@@ -138,10 +138,10 @@ class ServerCertificate(models.Model):
         ]  # fmt: skip
 
     def __str__(self) -> str:
-        return f"Certificate {self.pk} of {self.name}"
+        return f"Certificate {self.pk} of {self.host}"
 
     @property
-    def name(self) -> str:
+    def host(self) -> str:
         """The host that people know it by: the first."""
         return str(self.hosts[0])
 

@@ -81,6 +81,7 @@ def _lines(dues: Sequence[Due], now: datetime) -> list[Line]:
     authorities = [due for due in dues if due.kind is Kind.AUTHORITY]
     dependent = _dependent([due.subject_id for due in authorities])
     lines = [_authority(due, owners, dependent.get(due.subject_id, Gateways()), now) for due in authorities]
+    lines += [_server(due, owners, now) for due in dues if due.kind is Kind.SERVER]
     return lines + [_certificates(group, owners, now) for group in _by_threshold(dues)]
 
 
@@ -148,6 +149,25 @@ def _authority_breaks(hit: Gateways, *, over: bool) -> str:
     return (
         f"{gateways(hit.count)} will go off the air at that second. "
         "Nothing brings them back but a certificate of another authority."
+    )
+
+
+def _server(due: Due, owners: Mapping[int | None, str], now: datetime) -> Line:
+    over, left = due.not_after <= now, in_words(due.not_after - now)
+    return Line(
+        owner=owners[None],
+        tone=_tone(due.not_after - now),
+        left=left,
+        title=f"The certificate of {due.name} {'has ended' if over else f'ends {left.lower()}'}",
+        what=f"The certificate of the server {due.name}",
+        ends=due.not_after,
+        several=False,
+        breaks=f"Nobody connects to it {'until it shows a new one' if over else 'from its end on'}.",
+        action="Renew it, and put the new one on the server",
+        url=_url("certificates:server", due.subject_id),
+        samples=(),
+        more=0,
+        next_at=due.next_at,
     )
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import F, OuterRef, QuerySet, Subquery, Value
+from django.db.models import BigIntegerField, F, OuterRef, QuerySet, Subquery, Value
+from django.db.models.fields.json import KT
 
 from alerts import ladder, watched
 from alerts.ladder import Kind
@@ -22,7 +23,7 @@ class Due:
 
     kind: Kind
     subject_id: int
-    name: str  # the authority's name, or the gateway's EUI
+    name: str  # the authority's name, the gateway's EUI, or the server's first host
     label: str  # the gateway's name, where it has one
     vendor_id: int | None
     not_after: datetime
@@ -40,7 +41,10 @@ def find_due(now: datetime) -> list[Due]:
     """Return what crossed a threshold by `now` and has no notice of that threshold or of a later one."""
     certificates = watched.certificates(now).annotate(name=F("gateway__eui"), label=F("gateway__name"))
     authorities = watched.authorities().annotate(label=Value(""))
-    found = [*_due(Kind.AUTHORITY, authorities, now), *_due(Kind.CERTIFICATE, certificates, now)]
+    nobody = Value(None, output_field=BigIntegerField())  # servers are no vendor's
+    servers = watched.servers(now).annotate(name=KT("hosts__0"), label=Value(""), vendor_id=nobody)
+    subjects = {Kind.AUTHORITY: authorities, Kind.CERTIFICATE: certificates, Kind.SERVER: servers}
+    found = [due for kind, rows in subjects.items() for due in _due(kind, rows, now)]
     return sorted(found, key=lambda due: due.key)  # one order for all runs: two at once wait, never deadlock
 
 

@@ -299,7 +299,7 @@ def _same(found: ServerCertificate, authority: Authority, wish: ServerWish) -> S
     asked = (authority.pk, list(_hosts(wish, profile)), [list(pair) for pair in wish.names], wish.profile)
     made = (found.authority_id, found.hosts, found.names, found.profile)
     if (*asked, wish.lifetime_days, _key_of(wish)) != (*made, found.lifetime_days, _key_of(found)):
-        message = f"This form was sent before, for {found.name}. Open the form anew to ask for something else."
+        message = f"This form was sent before, for {found.host}. Open the form anew to ask for something else."
         raise Refused("asked-otherwise", message)
     return found
 

@@ -61,7 +61,7 @@ def export(request: SignedInRequest) -> StreamingHttpResponse:
 
 def _csv_row(row: ServerCertificate) -> tuple[str, ...]:
     return (
-        row.name,
+        row.host,
         " ".join(row.other_hosts),
         row.authority.name,
         f"{row.profile} version {row.profile_version}",
@@ -154,7 +154,7 @@ def download(request: SignedInRequest, pk: int, form: str) -> HttpResponse:
 
 
 def _file(row: ServerCertificate, body: bytes, name: str, kind: str) -> HttpResponse:
-    host = re.sub(r"[^a-z0-9.-]", "_", row.name)[:80]
+    host = re.sub(r"[^a-z0-9.-]", "_", row.host)[:80]
     disposition = f'attachment; filename="{host}-{name}"'
     return HttpResponse(body, content_type=kind, headers={"Content-Disposition": disposition})
 
@@ -187,7 +187,7 @@ def renew(request: SignedInRequest, pk: int) -> HttpResponse:
     usable = _usable()
     authority = usable.filter(pk=row.authority_id).first() or usable.order_by("-not_after").first()
     made = server_certificates.renew(row, actor=request.user, authority=authority)
-    messages.success(request, f"{made.name} is renewed. The old certificate stays good until it ends.")
+    messages.success(request, f"{made.host} is renewed. The old certificate stays good until it ends.")
     return redirect("certificates:server", made.pk)
 
 

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from accounts.models import Vendor
-from cas.models import Authority
-from certificates.models import Certificate
+from cas.models import Authority, Signing
+from certificates.models import Certificate, ServerCertificate
 from gateways.models import Gateway
+from keys.models import Key
 from trust.models import Group, Release
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -69,3 +70,36 @@ def release(*authorities: Authority, number: int = 1) -> Release:
     made = Release.objects.create(group=group, number=number, bundle=b"", bundle_sha256="0" * 64)
     made.authorities.set(authorities)
     return made
+
+
+def server(by: Authority, *hosts: str, left: timedelta, life: timedelta = YEAR, **more: object) -> ServerCertificate:
+    """A certificate of a server that ends `left` after NOW."""
+    serial = secrets.token_hex(8)
+    key = Key.objects.create(
+        purpose="server", key_type="P-256", public_key=b"", spki_sha256="", kek_id="", wrapped_key=b"sealed"
+    )
+    signing = Signing.objects.create(
+        key=key, issuer=by, serial=serial, subject=hosts[0], profile="tls-server", profile_version=1, tbs=b"",
+        tbs_sha256="", signature_algorithm="", not_after=NOW + left, requester="", state="signed", der=b"",
+    )  # fmt: skip
+    values: dict[str, object] = {
+        "idempotency_key": serial,
+        "authority": by,
+        "profile": "tls-server",
+        "profile_version": 1,
+        "hosts": list(hosts),
+        "host_set": " ".join(sorted(hosts)),
+        "lifetime_days": life.days,
+        "public_key": b"",
+        "key_type": "P-256",
+        "spki_sha256": "",
+        "serial": serial,
+        "signing": signing,
+        "der": b"",
+        "sha256": secrets.token_hex(32),
+        "not_before": NOW + left - life,
+        "not_after": NOW + left,
+        "renew_from": NOW + left - life / 3,
+        "key": key,
+    }
+    return ServerCertificate.objects.create(**{**values, **more})

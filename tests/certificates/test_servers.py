@@ -205,7 +205,7 @@ def test_only_operators_make_them(for_servers: Authority, auditor: User, vendor_
 
 def test_a_development_certificate_names_localhost(for_servers: Authority, operator: User) -> None:
     wish = ServerWish(("localhost", "127.0.0.1"), DEVELOPMENT.name, 820, key_type="RSA 2048")
-    assert create(operator, for_servers, wish, idempotency_key="d").name == "localhost"
+    assert create(operator, for_servers, wish, idempotency_key="d").host == "localhost"
 
 
 def test_a_profile_of_both_usages_needs_an_authority_of_both(for_servers: Authority, operator: User) -> None:
