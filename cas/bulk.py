@@ -71,7 +71,7 @@ def sign_many(reservations: Sequence[Reservation]) -> list[bytes]:
 
 def keep_many(signed: Sequence[Signed]) -> None:
     """Write the certificates into their reservations, in the caller's transaction."""
-    still_open = Signing.objects.open_to_sign().filter(pk__in=bulk.among(each.id for each in signed))
+    still_open = Signing.objects.open_to_sign().filter(pk__any_of=[each.id for each in signed])
     if len(still_open.select_for_update().values_list("pk")) != len(signed):
         raise Refused("signed-meanwhile", "Some of these serial numbers were revoked or signed meanwhile.")
     bulk.update(Signing, Signed._fields, signed)
@@ -80,7 +80,7 @@ def keep_many(signed: Sequence[Signed]) -> None:
 def revoke_many(key_id: UUID, serials: Sequence[str], *, reason: str) -> int:
     """Revoke these serial numbers of a key, in the caller's transaction; return how many were not before. Who did it
     and why is recorded by the caller, once for each certificate."""
-    open_ = Signing.objects.filter(key=key_id, serial__in=bulk.among(serials), revoked_at__isnull=True)
+    open_ = Signing.objects.filter(key=key_id, serial__any_of=serials, revoked_at__isnull=True)
     count = open_.update(revoked_at=clock.now(), revocation_reason=reason)
     StatusService.objects.filter(authority__key=key_id).update(revocations=F("revocations") + count)
     return count
@@ -90,7 +90,7 @@ def _refuse_unrecorded(reservations: Sequence[Reservation]) -> None:
     """Look at the rows as others see them; inside a caller's transaction this raises, because nothing would be
     committed before the keys are used."""
     with transaction.atomic(durable=True):
-        rows = Signing.objects.open_to_sign().filter(pk__in=bulk.among(each.id for each in reservations))
+        rows = Signing.objects.open_to_sign().filter(pk__any_of=[each.id for each in reservations])
         recorded = dict(rows.values_list("pk", "tbs_sha256"))
     if any(recorded.get(each.id) != hashlib.sha256(each.tbs).hexdigest() for each in reservations):
         message = "What is to be signed is not what was recorded, or it was revoked meanwhile. Nothing was signed."

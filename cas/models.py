@@ -379,7 +379,7 @@ class Signing(models.Model):
         SUPERSEDED = "superseded", "Replaced by another certificate"
         CESSATION = "cessationOfOperation", "Out of service"
 
-    key = models.ForeignKey(Key, on_delete=models.PROTECT, related_name="+")
+    key = models.ForeignKey(Key, on_delete=models.PROTECT, related_name="+", db_index=False)
     issuer = models.ForeignKey(Authority, null=True, on_delete=models.PROTECT, related_name="signings")  # null: a root
     serial = models.CharField(max_length=40)
     subject = models.CharField(max_length=300)
@@ -416,7 +416,11 @@ class Signing(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["state", "reserved_at"]),
+            models.Index(
+                fields=["state", "reserved_at"],
+                name="signing_begun",
+                condition=Q(state__in=["reserved", "may-exist"]),
+            ),
             models.Index(
                 fields=["issuer", "id"],
                 name="signing_to_be_listed",

@@ -129,7 +129,7 @@ class LineQuerySet(models.QuerySet["Line"]):
 class Line(models.Model):
     """One line of a batch: a gateway, its CSR where there is one, and why it is refused where it is."""
 
-    chunk = models.ForeignKey(Chunk, on_delete=models.CASCADE, related_name="content")
+    chunk = models.ForeignKey(Chunk, on_delete=models.CASCADE, related_name="content", db_index=False)
     number = models.PositiveIntegerField()  # in what was handed in, from 1
     text = models.CharField(max_length=200)  # as it was handed in: an EUI, or the name of a file
     csr = models.BinaryField(null=True)

@@ -137,21 +137,23 @@ class Request(Leased):
         MAY_EXIST = "may-exist", "May exist"
 
     gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, related_name="requests")
-    vendor = models.ForeignKey(Vendor, on_delete=models.PROTECT, related_name="requests")
-    authority = models.ForeignKey(Authority, on_delete=models.PROTECT, related_name="requests")
-    idempotency_key = models.CharField(max_length=100, unique=True)
+    vendor = models.ForeignKey(Vendor, on_delete=models.PROTECT, related_name="requests", db_index=False)
+    authority = models.ForeignKey(Authority, on_delete=models.PROTECT, related_name="requests", db_index=False)
+    idempotency_key = models.CharField(max_length=100)
     profile = models.CharField(max_length=40)
     profile_version = models.PositiveIntegerField()
     lifetime_days = models.PositiveIntegerField()
     public_key = models.BinaryField()  # SubjectPublicKeyInfo, DER
     key_type = models.CharField(max_length=60)
     csr = models.BinaryField(null=True)  # DER; null where the key was made here
-    key = models.ForeignKey(Key, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    key = models.ForeignKey(Key, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     content_sha256 = models.CharField(max_length=64)  # what an approval is bound to
     state = models.CharField(max_length=10, choices=State, default=State.REQUESTED)
-    requested_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    requested_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     requested_at = models.DateTimeField(default=clock.now)
-    decided_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    decided_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     decided_at = models.DateTimeField(null=True, blank=True)
     decision_reason = models.TextField(blank=True)
     single_handed = models.BooleanField(default=False)
@@ -172,7 +174,8 @@ class Request(Leased):
             models.CheckConstraint(
                 name="request_has_a_csr_or_a_key",
                 condition=models.Q(csr__isnull=False, key__isnull=True) | models.Q(csr__isnull=True, key__isnull=False),
-            )
+            ),
+            models.UniqueConstraint(fields=["idempotency_key"], name="request_once"),
         ]
 
     def __str__(self) -> str:
@@ -275,23 +278,26 @@ class Certificate(models.Model):
         RECORDED = "recorded", "Recorded"
 
     request = models.OneToOneField(Request, null=True, blank=True, on_delete=models.PROTECT, related_name="certificate")
-    gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, related_name="certificates")
-    vendor = models.ForeignKey(Vendor, on_delete=models.PROTECT, related_name="certificates")
-    authority = models.ForeignKey(Authority, on_delete=models.PROTECT, related_name="certificates")
+    # no index where one of several columns begins like this, or where nobody asks: every certificate pays for each
+    gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, related_name="certificates", db_index=False)
+    vendor = models.ForeignKey(Vendor, on_delete=models.PROTECT, related_name="certificates", db_index=False)
+    authority = models.ForeignKey(Authority, on_delete=models.PROTECT, related_name="certificates", db_index=False)
     origin = models.CharField(max_length=10, choices=Origin)
-    sha256 = models.CharField(max_length=64, unique=True)
+    sha256 = models.CharField(max_length=64)
     der = models.BinaryField()
     serial = models.CharField(max_length=64)
     not_before = models.DateTimeField()
-    not_after = models.DateTimeField(db_index=True)
+    not_after = models.DateTimeField()
     key_type = models.CharField(max_length=60)
-    spki_sha256 = models.CharField(max_length=64, db_index=True)
+    spki_sha256 = models.CharField(max_length=64)
     created_at = models.DateTimeField(default=clock.now)
     revoked_at = models.DateTimeField(null=True, blank=True)
     revocation_reason = models.CharField(max_length=30, blank=True, choices=Signing.Reason)
-    revoked_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    revoked_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     # a key made here stays sealed until its holder confirms receipt or the time is over
-    key = models.ForeignKey(Key, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    key = models.ForeignKey(Key, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     key_until = models.DateTimeField(null=True, blank=True)
     key_confirmed_at = models.DateTimeField(null=True, blank=True)
 
@@ -300,12 +306,16 @@ class Certificate(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [
-            models.UniqueConstraint(fields=["authority", "serial"], name="certificate_serial_once_per_authority")
+            models.UniqueConstraint(fields=["authority", "serial"], name="certificate_serial_once_per_authority"),
+            # by its beginning too, which people search for
+            models.UniqueConstraint(fields=["sha256"], name="certificate_once", opclasses=["varchar_pattern_ops"]),
         ]
         indexes = [
             models.Index(fields=["gateway", "not_after"]),
             models.Index(fields=["vendor", "not_after", "id"]),
             models.Index(fields=["not_after", "id"]),
+            models.Index(fields=["spki_sha256"]),
+            models.Index(fields=["key"], name="certificate_with_key", condition=Q(key__isnull=False)),
         ]
 
     def __str__(self) -> str:
@@ -362,7 +372,7 @@ class KeyHolder(models.Model):
     """A public key, and the one gateway that it is for: the primary key lets no second one have it."""
 
     spki_sha256 = models.CharField(max_length=64, primary_key=True)
-    gateway = models.ForeignKey(Gateway, on_delete=models.CASCADE, related_name="+")
+    gateway = models.ForeignKey(Gateway, on_delete=models.CASCADE, related_name="+", db_index=False)
 
     objects = KeyHolderQuerySet.as_manager()
 

@@ -1,14 +1,14 @@
 """Rows by the thousand: COPY on PostgreSQL, Django's own ways elsewhere. The apps' `bulk` modules call this."""
 
 import json
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, models
-from django.db.models.expressions import RawSQL
+from django.db.models.lookups import Lookup
 from psycopg.types.json import Jsonb
 
 Row = tuple[Any, ...]
@@ -24,13 +24,30 @@ def take_ids(model: type[models.Model], count: int) -> Sequence[int]:
     return range(last + 1, last + 1 + count)
 
 
-def among(values: Iterable[Any]) -> Any:
-    """What `…__in` takes for many values: one array, where the database has them, and not a parameter for each."""
-    listed = list(values)
-    if connection.vendor != "postgresql" or not listed:
-        return listed
-    kind = {str: "text", uuid.UUID: "uuid"}.get(type(listed[0]), "bigint")
-    return RawSQL(f"SELECT unnest(%s::{kind}[])", [listed])  # noqa: S611  one of three kinds
+@models.Field.register_lookup
+@models.ForeignObject.register_lookup
+class AnyOf(Lookup):
+    """`…__any_of=values`: `…__in` for many values, which PostgreSQL gets as one array. It looks each up by an index,
+    however little it knows of the table; a list of parameters is parsed one by one, and a subquery joined by guess."""
+
+    lookup_name = "any_of"
+    prepare_rhs = False
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        lhs, parameters = self.process_lhs(compiler, connection)
+        return f"{lhs} = ANY(%s::{_type(self.lhs.output_field)}[])", [*parameters, self._values()]
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        values = self._values()
+        if not values:
+            raise EmptyResultSet
+        lhs, parameters = self.process_lhs(compiler, connection)
+        field = self.lhs.output_field
+        prepared = [field.get_db_prep_value(value, connection, prepared=True) for value in values]
+        return f"{lhs} IN ({', '.join(['%s'] * len(values))})", (*parameters, *prepared)
+
+    def _values(self) -> list[Any]:
+        return [self.lhs.output_field.get_prep_value(value) for value in self.rhs]
 
 
 def insert(model: type[models.Model], columns: Sequence[str], rows: Iterable[Row]) -> None:

@@ -62,10 +62,10 @@ class Gateway(models.Model):
     """A gateway: an EUI-64 with one owner (G12)."""
 
     eui = models.CharField(max_length=16, unique=True)
-    vendor = models.ForeignKey(Vendor, on_delete=models.PROTECT, related_name="gateways")
+    vendor = models.ForeignKey(Vendor, on_delete=models.PROTECT, related_name="gateways", db_index=False)
     name = models.CharField(max_length=120, blank=True)
     notes = models.TextField(blank=True)
-    registered_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    registered_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     registered_at = models.DateTimeField(default=clock.now)
     # its certificate in force that lasts longest, and until when that is accepted: its own end, or its authority's
     # where that comes first. Written only by the services of `certificates`.

@@ -37,7 +37,7 @@ class Key(models.Model):
     purpose = models.CharField(max_length=20)  # "authority", "gateway"
     key_type = models.CharField(max_length=20)  # "P-256", "RSA 2048"
     public_key = models.BinaryField()  # SubjectPublicKeyInfo, DER
-    spki_sha256 = models.CharField(max_length=64, db_index=True)
+    spki_sha256 = models.CharField(max_length=64)
     kek_id = models.CharField(max_length=32)  # empty: in a token
     wrap_nonce = models.BinaryField(null=True)
     wrapped_key = models.BinaryField(null=True)  # null once destroyed, and in a token
@@ -50,6 +50,7 @@ class Key(models.Model):
     objects = KeyQuerySet.as_manager()
 
     class Meta:
+        indexes = [models.Index(fields=["spki_sha256"])]
         constraints = [
             models.CheckConstraint(
                 name="key_is_sealed_in_a_token_or_destroyed",

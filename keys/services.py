@@ -161,7 +161,7 @@ def destroy_key(key_id: uuid.UUID) -> bool:
 def destroy_keys(key_ids: Sequence[uuid.UUID]) -> int:
     """The same for many; return how many were destroyed by this call. A token's key is destroyed there once this is
     committed: what is rolled back must still sign."""
-    alive = Key.objects.alive().filter(pk__in=bulk.among(key_ids))
+    alive = Key.objects.alive().filter(pk__any_of=key_ids)
     in_token = list(alive.in_token().values_list("pk", flat=True))
     if in_token:
         transaction.on_commit(partial(tokens.destroy, in_token), robust=True)

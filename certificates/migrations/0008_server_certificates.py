@@ -8,51 +8,130 @@ import core.clock
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('cas', '0007_usages'),
-        ('certificates', '0007_one_answer_no_more'),
-        ('keys', '0002_keys_in_tokens'),
+        ("cas", "0007_usages"),
+        ("certificates", "0007_one_answer_no_more"),
+        ("keys", "0002_keys_in_tokens"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ServerCertificate',
+            name="ServerCertificate",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('idempotency_key', models.CharField(max_length=100, unique=True)),
-                ('profile', models.CharField(max_length=40)),
-                ('profile_version', models.PositiveIntegerField()),
-                ('hosts', models.JSONField()),
-                ('host_set', models.TextField()),
-                ('names', models.JSONField(default=list)),
-                ('lifetime_days', models.PositiveIntegerField()),
-                ('public_key', models.BinaryField()),
-                ('key_type', models.CharField(max_length=60)),
-                ('spki_sha256', models.CharField(db_index=True, max_length=64)),
-                ('csr', models.BinaryField(null=True)),
-                ('serial', models.CharField(max_length=64)),
-                ('requested_at', models.DateTimeField(default=core.clock.now)),
-                ('der', models.BinaryField(null=True)),
-                ('sha256', models.CharField(max_length=64, null=True, unique=True)),
-                ('not_before', models.DateTimeField(null=True)),
-                ('not_after', models.DateTimeField(db_index=True, null=True)),
-                ('renew_from', models.DateTimeField(null=True)),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('revocation_reason', models.CharField(blank=True, choices=[('unspecified', 'No particular reason'), ('keyCompromise', 'The private key may be known to others'), ('superseded', 'Replaced by another certificate'), ('cessationOfOperation', 'Out of service')], max_length=30)),
-                ('key_until', models.DateTimeField(blank=True, null=True)),
-                ('key_confirmed_at', models.DateTimeField(blank=True, null=True)),
-                ('authority', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='server_certificates', to='cas.authority')),
-                ('key', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='keys.key')),
-                ('requested_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('revoked_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('signing', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='server_certificate', to='cas.signing')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("idempotency_key", models.CharField(max_length=100, unique=True)),
+                ("profile", models.CharField(max_length=40)),
+                ("profile_version", models.PositiveIntegerField()),
+                ("hosts", models.JSONField()),
+                ("host_set", models.TextField()),
+                ("names", models.JSONField(default=list)),
+                ("lifetime_days", models.PositiveIntegerField()),
+                ("public_key", models.BinaryField()),
+                ("key_type", models.CharField(max_length=60)),
+                ("spki_sha256", models.CharField(db_index=True, max_length=64)),
+                ("csr", models.BinaryField(null=True)),
+                ("serial", models.CharField(max_length=64)),
+                ("requested_at", models.DateTimeField(default=core.clock.now)),
+                ("der", models.BinaryField(null=True)),
+                ("sha256", models.CharField(max_length=64, null=True, unique=True)),
+                ("not_before", models.DateTimeField(null=True)),
+                ("not_after", models.DateTimeField(db_index=True, null=True)),
+                ("renew_from", models.DateTimeField(null=True)),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "revocation_reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("unspecified", "No particular reason"),
+                            ("keyCompromise", "The private key may be known to others"),
+                            ("superseded", "Replaced by another certificate"),
+                            ("cessationOfOperation", "Out of service"),
+                        ],
+                        max_length=30,
+                    ),
+                ),
+                ("key_until", models.DateTimeField(blank=True, null=True)),
+                ("key_confirmed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "authority",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="server_certificates",
+                        to="cas.authority",
+                    ),
+                ),
+                (
+                    "key",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="keys.key",
+                    ),
+                ),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "revoked_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "signing",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="server_certificate", to="cas.signing"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'server certificate',
-                'ordering': ['-id'],
-                'constraints': [models.UniqueConstraint(fields=('authority', 'serial'), name='server_serial_once_per_authority'), models.CheckConstraint(condition=models.Q(models.Q(('csr__isnull', False), ('key__isnull', True)), models.Q(('csr__isnull', True), ('key__isnull', False)), _connector='OR'), name='server_has_a_csr_or_a_key'), models.CheckConstraint(condition=models.Q(models.Q(('der__isnull', False), ('not_after__isnull', False), ('not_before__isnull', False), ('renew_from__isnull', False), ('sha256__isnull', False)), models.Q(('der__isnull', True), ('not_after__isnull', True), ('not_before__isnull', True), ('renew_from__isnull', True), ('sha256__isnull', True)), _connector='OR'), name='server_certificate_is_whole_or_not_there')],
+                "verbose_name": "server certificate",
+                "ordering": ["-id"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("authority", "serial"), name="server_serial_once_per_authority"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("csr__isnull", False), ("key__isnull", True)),
+                            models.Q(("csr__isnull", True), ("key__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="server_has_a_csr_or_a_key",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("der__isnull", False),
+                                ("not_after__isnull", False),
+                                ("not_before__isnull", False),
+                                ("renew_from__isnull", False),
+                                ("sha256__isnull", False),
+                            ),
+                            models.Q(
+                                ("der__isnull", True),
+                                ("not_after__isnull", True),
+                                ("not_before__isnull", True),
+                                ("renew_from__isnull", True),
+                                ("sha256__isnull", True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="server_certificate_is_whole_or_not_there",
+                    ),
+                ],
             },
         ),
     ]

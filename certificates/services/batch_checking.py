@@ -77,11 +77,9 @@ def check_lines(vendor_id: int, lines: Iterable[Line], profile: Profile) -> list
 
 def judge(vendor_id: int, seen: Sequence[Seen]) -> None:
     """Refuse those whose gateway is not the vendor's or is disputed, and those whose key another gateway has."""
-    owned = Gateway.objects.filter(vendor=vendor_id, eui__in=bulk.among(each.eui for each in seen))
+    owned = Gateway.objects.filter(vendor=vendor_id, eui__any_of=[each.eui for each in seen])
     gateways = dict(owned.values_list("eui", "pk"))
-    disputed = set(
-        Dispute.objects.open().filter(gateway__in=bulk.among(gateways.values())).values_list("gateway", flat=True)
-    )
+    disputed = set(Dispute.objects.open().filter(gateway__any_of=gateways.values()).values_list("gateway", flat=True))
     for each in seen:
         each.gateway_id = gateways.get(each.eui)
         if each.gateway_id is None:
@@ -124,7 +122,7 @@ def _look_at_eui(seen: Seen, text: str) -> None:
 def _refuse_held(seen: Sequence[Seen]) -> None:
     """Few keys are held by another gateway, and only for these it is asked whether that one needs it."""
     theirs = keys_of_authorities(each.spki_sha256 for each in seen)
-    holders = KeyHolder.objects.filter(pk__in=bulk.among(each.spki_sha256 for each in seen))
+    holders = KeyHolder.objects.filter(pk__any_of=[each.spki_sha256 for each in seen])
     held = dict(holders.values_list("spki_sha256", "gateway"))
     for each in seen:
         if each.spki_sha256 in theirs:

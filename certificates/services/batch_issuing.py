@@ -38,6 +38,7 @@ from pki.shape import Shapes
 
 log = logging.getLogger(__name__)
 
+
 @dataclass(slots=True)
 class Wanted:
     """One certificate on its way: a line's gateway and key, and what is reserved for it."""
@@ -162,7 +163,7 @@ def _plan(chunk: Chunk, seen: Sequence[Seen], keys: Sequence[Any]) -> list[Wante
 def _hold_keys(wanted: Sequence[Wanted]) -> None:
     """Each key is this gateway's from now on; who wanted it in vain before has it no more."""
     known = dict(
-        KeyHolder.objects.filter(pk__in=bulk.among(each.spki_sha256 for each in wanted)).values_list("pk", "gateway")
+        KeyHolder.objects.filter(pk__any_of=[each.spki_sha256 for each in wanted]).values_list("pk", "gateway")
     )
     new = [KeyHolderRow(each.spki_sha256, each.gateway_id) for each in wanted if each.spki_sha256 not in known]
     rows.insert_key_holders(new)
@@ -254,8 +255,8 @@ def _finish(chunk: Chunk, owner: str, wanted: Sequence[Wanted], ders: Sequence[b
         )
         certificates = _certificate_rows(chunk.batch, wanted, ders, now)
         rows.insert_certificates(certificates)
-        ids = bulk.among(each.request_id for each in wanted)
-        Request.objects.filter(pk__in=ids).update(state=Request.State.ISSUED, failure="")
+        ids = [each.request_id for each in wanted]
+        Request.objects.filter(pk__any_of=ids).update(state=Request.State.ISSUED, failure="")
         _refresh_current(chunk.batch, wanted)
         _tell(chunk.batch, wanted, certificates)
 

@@ -15,7 +15,7 @@ from certificates.models import Certificate, CertificateQuerySet
 from certificates.services import mails
 from certificates.services.current import refresh_after_revocation
 from certificates.services.revocation import refuse_unknown
-from core import bulk, clock
+from core import clock
 from core.errors import Forbidden, Refused
 from keys import services as vault
 
@@ -82,13 +82,13 @@ def _open(chosen: CertificateQuerySet) -> CertificateQuerySet:
 def _revoke_part(pks: Sequence[int], actor: User, reason: str) -> None:
     with transaction.atomic():
         # a second one that revokes the same waits here, and finds nothing left
-        fresh = Certificate.objects.filter(pk__in=bulk.among(pks), revoked_at__isnull=True)
+        fresh = Certificate.objects.filter(pk__any_of=pks, revoked_at__isnull=True)
         locked = fresh.select_for_update(of=("self",)).select_related("gateway", "authority", "vendor")
         rows = list(locked.defer("der"))
         _refuse_foreign(rows, actor)
-        mine = bulk.among(row.pk for row in rows)
+        mine = [row.pk for row in rows]
         now = clock.now()
-        Certificate.objects.filter(pk__in=mine).update(revoked_at=now, revocation_reason=reason, revoked_by=actor)
+        Certificate.objects.filter(pk__any_of=mine).update(revoked_at=now, revocation_reason=reason, revoked_by=actor)
         _revoke_signings(rows, reason)
         vault.destroy_keys([row.key_id for row in rows if row.key_id])
         refresh_after_revocation([row.gateway_id for row in rows])

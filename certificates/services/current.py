@@ -8,7 +8,7 @@ from django.db.models.functions import Least
 
 from cas.models import Authority
 from certificates.models import Certificate
-from core import bulk, clock
+from core import clock
 from gateways.models import Gateway
 
 
@@ -31,15 +31,15 @@ def refresh_after_issue(gateways: Iterable[int], vendor_id: int, authority: Auth
     """The same after certificates of `authority` were made for many: each counts where none in force lasts longer."""
     accepted_until = min(not_after, authority.not_after)
     shorter = Q(current_not_after__isnull=True) | Q(current_not_after__lte=accepted_until)
-    owned = Gateway.objects.filter(pk__in=bulk.among(gateways), vendor=vendor_id).filter(shorter)
+    owned = Gateway.objects.filter(pk__any_of=gateways, vendor=vendor_id).filter(shorter)
     owned.update(current_authority=authority.pk, current_not_after=accepted_until)
 
 
 def refresh_after_revocation(gateways: Sequence[int]) -> None:
     """The same for many that lost a certificate: those that have another are looked at one by one."""
-    others = Certificate.objects.in_force(clock.now()).filter(gateway__in=bulk.among(gateways))
+    others = Certificate.objects.in_force(clock.now()).filter(gateway__any_of=gateways)
     with_another = set(others.values_list("gateway", flat=True))
-    bare = bulk.among(pk for pk in gateways if pk not in with_another)
-    Gateway.objects.filter(pk__in=bare).update(current_authority=None, current_not_after=None)
+    bare = [pk for pk in gateways if pk not in with_another]
+    Gateway.objects.filter(pk__any_of=bare).update(current_authority=None, current_not_after=None)
     for pk in with_another:
         refresh_current(pk)
