@@ -30,6 +30,8 @@ from certificates.services.batches import Entry, Wish, create_batch, work_left  
 from core.bell import ring  # noqa: E402
 from gateways.models import Gateway  # noqa: E402
 from gateways.services import register  # noqa: E402
+from keys import services as vault  # noqa: E402
+from keys.models import Key  # noqa: E402
 from tests.faults.deployment import eui_of  # noqa: E402
 from trust import tasks as trust_tasks  # noqa: E402
 from trust.models import Group, Release, Store  # noqa: E402
@@ -196,6 +198,12 @@ def export(folder: str) -> list[str]:
     return written
 
 
+def private_keys() -> list[tuple[str, str]]:
+    """Every private key that is sealed here, as hexadecimal, for those who look where else it is."""
+    keys = Key.objects.filter(destroyed_at__isnull=True)
+    return [(f"{key.purpose} key {key}", vault.open_private_key(key.pk).hex()) for key in keys]
+
+
 def seal() -> int:
     """What the sealer does, here and now."""
     return seal_pending()
@@ -221,6 +229,7 @@ ACTS = {
     for act in (
         world, people, request, batch, again, publish, publish_only, published, export, connect, authorities,
         sweep_once, half_way, look_for_ends, deliver, check_stores, go_on, backup, restore, seal, verify_audit,
+        private_keys,
     )
 }  # fmt: skip
 

@@ -1,5 +1,5 @@
 """Ends a process of the product at a chosen step, and sets its clock. Only `tests.faults.settings` installs this: the
-product itself has no such points.
+product itself has no such points. What only fails, and kills nobody, is in `failing`.
 
 A file `<step>-<EUI>` in the folder CERTADMIN_FAULTS kills the process that comes by, once: it takes the file along.
 A file with the name of a step of BATCH does so for whatever chunk comes by. A file `crash-<EUI>` stays, and crashes
@@ -55,7 +55,9 @@ def _install_ends(folder: Path) -> None:
     from cas.services import signing  # noqa: PLC0415  models are there only now
     from certificates.models import Request  # noqa: PLC0415
     from certificates.services import batch_checking, batch_issuing, issuing  # noqa: PLC0415
+    from tests.faults import failing  # noqa: PLC0415
 
+    failing.install(folder)
     services = {"batch_checking": batch_checking, "batch_issuing": batch_issuing}
     for step, (name, when) in KILL.items():
         _wrap(issuing, name, when, lambda request, *_, step=step: _die_once(folder / f"{step}-{request.gateway.eui}"))

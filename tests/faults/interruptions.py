@@ -17,9 +17,9 @@ def killed_at_each_step(desk: Deployment, count: int) -> None:
 
 
 def killed_at(desk: Deployment, count: int, steps: Sequence[str]) -> None:
-    marks = _mark(desk, [f"{steps[at % len(steps)]}-{eui_of(at)}" for at in range(count)])
+    marks = mark(desk, [f"{steps[at % len(steps)]}-{eui_of(at)}" for at in range(count)])
     desk.act("request", 0, count)  # first: a worker that is already waiting notices only every 5 s that its child died
-    _start(desk, _breaking(marks))
+    start(desk, breaking(marks))
     desk.settle(seconds=120)
     assert list(marks.iterdir()) == [], "a step was never reached"
     reader.check(desk, issued=count)
@@ -27,9 +27,9 @@ def killed_at(desk: Deployment, count: int, steps: Sequence[str]) -> None:
 
 def killed_batch(desk: Deployment, count: int, steps: Sequence[str]) -> None:
     """The worker on a batch dies at each of these steps, once."""
-    marks = _mark(desk, steps)
+    marks = mark(desk, steps)
     desk.act("batch", 0, count)
-    _start(desk, _breaking(marks))
+    start(desk, breaking(marks))
     done = "SELECT count(*) FROM certificates_batch WHERE state = 'done'"
     wait_until(lambda: desk.number(done) == 1, seconds=120, what="the end of the batch")
     assert list(marks.iterdir()) == [], "a step was never reached"
@@ -39,7 +39,7 @@ def killed_batch(desk: Deployment, count: int, steps: Sequence[str]) -> None:
 def crashing_request(desk: Deployment, count: int) -> None:
     """One request crashes every process that touches it; it is set aside, and the others flow."""
     requests = desk.act("request", 0, count)
-    _start(desk, _breaking(_mark(desk, [f"crash-{eui_of(0)}"])))
+    start(desk, breaking(mark(desk, [f"crash-{eui_of(0)}"])))
     desk.settle(seconds=120)
     state, attempts, words = desk.rows(
         "SELECT state, attempts, failure FROM certificates_request WHERE id = %s", requests[0]
@@ -51,22 +51,22 @@ def crashing_request(desk: Deployment, count: int) -> None:
 
 def without_the_settings_of_the_tests(desk: Deployment, count: int) -> None:
     """The same marks, and the product's own settings: nobody looks at them."""
-    marks = _mark(desk, [f"{step}-{eui_of(at)}" for at in range(count) for step in ("crash", *STEPS)])
+    marks = mark(desk, [f"{step}-{eui_of(at)}" for at in range(count) for step in ("crash", *STEPS)])
     before = sorted(marks.iterdir())
     desk.act("request", 0, count)
-    _start(desk, {"CERTADMIN_FAULTS": str(marks)})
+    start(desk, {"CERTADMIN_FAULTS": str(marks)})
     desk.settle()
     assert sorted(marks.iterdir()) == before
     reader.check(desk, issued=count)
 
 
-def _start(desk: Deployment, extra: Mapping[str, str]) -> None:
+def start(desk: Deployment, extra: Mapping[str, str]) -> None:
     """One worker that does one thing at a time: a lease of a second is enough, and what it lost is soon taken up."""
     desk.start("worker", extra={**extra, "CERTADMIN_LEASE_SECONDS": "1"})
     desk.start("beat")
 
 
-def _mark(desk: Deployment, names: Sequence[str]) -> Path:
+def mark(desk: Deployment, names: Sequence[str]) -> Path:
     folder = desk.folder / "faults"
     folder.mkdir()
     for name in names:
@@ -74,5 +74,5 @@ def _mark(desk: Deployment, names: Sequence[str]) -> Path:
     return folder
 
 
-def _breaking(marks: Path) -> dict[str, str]:
+def breaking(marks: Path) -> dict[str, str]:
     return {"DJANGO_SETTINGS_MODULE": BREAKING, "CERTADMIN_FAULTS": str(marks)}
