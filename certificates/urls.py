@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from certificates.views import batches, certificates, disputes, policies, requests, servers
+from certificates.views import batches, certificates, cfssl, disputes, policies, requests, servers
 
 app_name = "certificates"
 urlpatterns: list[URLPattern] = [
@@ -25,6 +25,7 @@ urlpatterns: list[URLPattern] = [
     path("servers/", servers.list_servers, name="servers"),
     path("servers/export.csv", servers.export, name="export_servers"),
     path("servers/new/", servers.new, name="new_server"),
+    path("servers/cfssl/", cfssl.import_cfssl, name="import_cfssl"),
     path("servers/<int:pk>/", servers.detail, name="server"),
     path("servers/<int:pk>/files/<str:form>", servers.download, name="server_file"),
     path("servers/<int:pk>/key/", servers.key, name="server_key"),

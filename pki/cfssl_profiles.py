@@ -140,7 +140,8 @@ def _of_authority(name: str, node: Node, extended: frozenset[str], remarks: list
     base = SERVER_ISSUING if extended == {"serverAuth"} else ISSUING
     if "root" in name.lower():
         base = ROOT
-    remarks.append(Remark(node.path, name[:60] if name.isprintable() else ascii(name)[:60], f"It becomes {base.name}."))
+    words = f"It becomes the next version of {base.name}: authorities made from then on look like it."
+    remarks.append(Remark(node.path, _shown(name), words))
     years = _expiry(node.field("expiry"), LONGEST_AUTHORITY, remarks)
     lifetime = max(years // ONE_YEAR, 1) * ONE_YEAR
     if lifetime != years:
@@ -210,10 +211,12 @@ def _name(name: str, node: Node, remarks: list[Remark]) -> str:
         plain = f"cfssl-{plain}".rstrip("-")
     plain = plain[:NAME_LENGTH].rstrip("-")
     if plain != name:
-        remarks.append(
-            Remark(node.path, name[:60] if name.isprintable() else ascii(name)[:60], f"It is named {plain}.")
-        )
+        remarks.append(Remark(node.path, _shown(name), f"It is named {plain}."))
     return plain
+
+
+def _shown(name: str) -> str:
+    return (name if name.isprintable() else ascii(name))[:60]
 
 
 def _expiry(node: Node, longest: timedelta, remarks: list[Remark]) -> timedelta:

@@ -119,6 +119,7 @@ ENTRIES: dict[str, Entry] = {
     "certificates:servers": Entry(STAFF),
     "certificates:export_servers": Entry(STAFF, is_page=False),
     "certificates:new_server": Entry(OPERATORS),
+    "certificates:import_cfssl": Entry(OPERATORS),
     "certificates:server": Entry(STAFF, ("server.pk",)),
     "certificates:server_file": Entry(STAFF, ("server.pk", "'fullchain.pem'"), is_page=False),
     "certificates:server_key": Entry(POST_ONLY, ("server.pk",)),
