@@ -256,8 +256,10 @@ def _refuse_authority(profile: Profile) -> None:
 def _refuse_leaf(profile: Profile) -> None:
     if "digitalSignature" not in profile.key_usage or not profile.key_usage <= set(LEAF_KEY_USAGES):
         raise PkiError("key-usage-refused", "Whoever speaks TLS signs: key usage needs digitalSignature.")
-    if "keyEncipherment" in profile.key_usage and any(kind.startswith("P-") for kind in profile.key_types):
-        raise PkiError("key-usage-refused", "keyEncipherment is for RSA keys alone: leave it out, or leave out P-256.")
+    enciphers = profile.key_usage & {"keyEncipherment", "dataEncipherment"}  # RFC 8813 section 3
+    if enciphers and any(kind.startswith("P-") for kind in profile.key_types):
+        words = f"{' and '.join(sorted(enciphers))} are for RSA keys alone: leave them out, or the curves."
+        raise PkiError("key-usage-refused", words)
     needed = {Naming.EUI: "clientAuth", Naming.HOSTS: "serverAuth"}.get(profile.naming)
     if needed not in profile.extended_key_usage or not profile.extended_key_usage <= set(LEAF_USAGES):
         raise PkiError("usage-refused", f"This kind of certificate needs {needed}, and has no usage but for TLS.")
