@@ -45,6 +45,7 @@ soak: .venv/dev.done .venv/static.done servers ## the faults at full count; prin
 	$(BIN)/pytest tests/soak -q -s -m soak
 
 bench: .venv/dev.done .venv/static.done servers ## measured comparisons (ONLY=name)
+	@scripts/bench-peers
 	DJANGO_SETTINGS_MODULE=certadmin.settings $(BIN)/python -m bench $(ONLY)
 
 screenshots: .venv/dev.done .venv/static.done ## the pictures of the README and docs

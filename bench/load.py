@@ -37,7 +37,18 @@ class Asking:
 
 def answers_per_second(port: int, paths: Sequence[str], *, seconds: float) -> float:
     """Go through `paths` again and again for so long; every answer has to have status 200."""
-    requests = cycle([f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode() for path in paths])
+    gets = [f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode() for path in paths]
+    return requests_per_second(port, gets, seconds=seconds)
+
+
+def posted(path: str, body: bytes) -> bytes:
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def requests_per_second(port: int, sent: Sequence[bytes], *, seconds: float) -> float:
+    """The same with whole requests."""
+    requests = cycle(sent)
     asking = [Asking(port) for _ in range(CONNECTIONS)]
     with selectors.DefaultSelector() as selector:
         for each in asking:

@@ -1,5 +1,5 @@
 """A list of a million revoked certificates after one more, beside `openssl ca -gencrl`; and OCSP answers per second
-over HTTP, beside those that go through Django each time."""
+over HTTP, beside those that go through Django each time, and beside those of django-ca (scripts/bench-peers)."""
 
 import contextlib
 import os
@@ -14,10 +14,12 @@ from urllib.parse import quote
 
 from bench.figure import Figure
 from bench.load import answers_per_second
+from bench.peers.beside import answering
+from bench.peers.csrs import make_csrs
 from certadmin import processes
 from tests import servers
 from tests.faults.deployment import KEK
-from tests.servers import ROOT, free_port, wait_until
+from tests.servers import ROOT, Postgres, free_port, wait_until
 
 LIST_GOAL_S = 1
 GROWTH_GOAL_MB = 64
@@ -40,7 +42,7 @@ def measure() -> Iterator[Figure]:
         beside = _by_openssl(Path(folder))
         yield Figure(f"crl of {REVOKED:,} after one revocation", float(found["list"][0]), beside, LIST_GOAL_S, "s")
         yield Figure("crl, growth of the process", float(found["grown"][0]), 0, GROWTH_GOAL_MB, "MB")
-        yield from _ocsp(environment, found["ask"], found["nonce"])
+        yield from _ocsp(server, environment, found["ask"], found["nonce"])
 
 
 def _filled(environment: Mapping[str, str]) -> dict[str, Sequence[str]]:
@@ -65,7 +67,9 @@ def _by_openssl(folder: Path) -> float:
     return time.perf_counter() - start
 
 
-def _ocsp(environment: Mapping[str, str], questions: Sequence[str], with_nonce: Sequence[str]) -> Iterator[Figure]:
+def _ocsp(
+    server: Postgres, environment: Mapping[str, str], questions: Sequence[str], with_nonce: Sequence[str]
+) -> Iterator[Figure]:
     kept, fresh = ([f"/ocsp/{quote(each, safe='')}" for each in listed] for listed in (questions, with_nonce))
     with _web(environment) as port:
         beside = answers_per_second(port, ["/ocsp/MAA="], seconds=4)
@@ -73,6 +77,7 @@ def _ocsp(environment: Mapping[str, str], questions: Sequence[str], with_nonce: 
         ours = answers_per_second(port, kept, seconds=8)
         signed = answers_per_second(port, fresh, seconds=8)
     yield Figure("ocsp, kept answers", ours, beside, OCSP_GOAL, "1/s", is_most=False)
+    yield from answering(ours, make_csrs(20), server)
     yield Figure("ocsp, signed for each caller (no goal)", signed, beside, 0, "1/s", is_most=False)
 
 

@@ -1,0 +1,5 @@
+"""The addresses of django-ca, as its documentation has them."""
+
+from django.urls import include, path
+
+urlpatterns = [path("django_ca/", include("django_ca.urls"))]
