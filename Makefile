@@ -49,7 +49,7 @@ bench: .venv/dev.done .venv/static.done servers ## measured comparisons (ONLY=na
 	DJANGO_SETTINGS_MODULE=certadmin.settings $(BIN)/python -m bench $(ONLY)
 
 screenshots: .venv/dev.done .venv/static.done ## the pictures of the README and docs
-	$(BIN)/pytest tests/browser/test_pages_of_*.py tests/browser/test_main_path.py -q -p no:cacheprovider
+	PICTURES=1 $(BIN)/pytest tests/browser/test_pages_of_*.py tests/browser/test_main_path.py -q -p no:cacheprovider
 	cp tests/screenshots/operator-overview-light-1440.png docs/pictures/overview.png
 	cp tests/screenshots/operator-trust-releases-light-1440.png docs/pictures/release.png
 	cp tests/screenshots/path-2-check.png docs/pictures/upload.png
