@@ -30,10 +30,10 @@ class ServerCertificateQuerySet(models.QuerySet["ServerCertificate"]):
 
     def unfinished(self) -> Self:
         """Reserved, and nobody wrote the certificate down yet."""
-        return self.filter(der__isnull=True, revoked_at__isnull=True)
+        return self.filter(sha256__isnull=True, revoked_at__isnull=True)
 
     def made(self) -> Self:
-        return self.filter(der__isnull=False)
+        return self.filter(sha256__isnull=False)
 
     def reserved_before(self, instant: datetime) -> Self:
         return self.filter(signing__reserved_at__lte=instant)
