@@ -49,7 +49,7 @@ def main(kind: str, size: int) -> None:
         csrs = list(pool.map(_csr, euis, chunksize=500)) if kind == FROM_CSRS else []
         list(pool.map(_bare, _parts(csrs or euis, 100)))  # both processes are warm now
         beside = _rate(size, lambda: list(pool.map(_bare, _parts(csrs or euis, 1000))))
-        entries = [Entry(eui, csr) for eui, csr in zip(euis, csrs, strict=True)] if csrs else [Entry(e) for e in euis]
+        entries = _entries(euis, csrs)
         wish = Wish("a bench", 365, "" if csrs else "P-256")
 
         def ours() -> None:
@@ -58,12 +58,31 @@ def main(kind: str, size: int) -> None:
             list(pool.map(_check, chunks))
             list(pool.map(_issue, chunks))
 
+        _make_warm(pool, operator, vendor, euis, csrs)
         rate = _rate(size, ours)
         memory = max(pool.map(_memory, range(WORKERS * 4)))
     issued = Chunk.objects.counts()["issued"]
-    if issued != size or Batch.objects.get().state != Batch.State.DONE:
+    if issued != size + 200 or Batch.objects.exclude(state=Batch.State.DONE).exists():
         raise SystemExit(f"Only {issued} were issued.")
     print(json.dumps({"ours": rate, "beside": beside, "memory": memory}))
+
+
+def _make_warm(
+    pool: ProcessPoolExecutor, operator: User, vendor: Vendor, euis: Sequence[str], csrs: Sequence[bytes]
+) -> None:
+    """Both processes have done a small batch, as workers have that run for a day. Its certificates are superseded."""
+    for number in range(2):
+        some = slice(number * 100, number * 100 + 100)
+        entries = _entries(euis[some], csrs[some])
+        wish = Wish("warm", 365, "" if csrs else "P-256")
+        create_batch(operator, vendor, entries, wish, idempotency_key=f"warm-{number}")
+    chunks = list(Chunk.objects.values_list("pk", flat=True))
+    list(pool.map(_check, chunks))
+    list(pool.map(_issue, chunks))
+
+
+def _entries(euis: Sequence[str], csrs: Sequence[bytes]) -> list[Entry]:
+    return [Entry(*each) for each in zip(euis, csrs, strict=True)] if csrs else [Entry(eui) for eui in euis]
 
 
 def _rate(size: int, act: Callable[[], object]) -> float:
