@@ -118,7 +118,7 @@ class RootForm(StyledForm):
     """An operated root."""
 
     profile: Profile = ROOT
-    name = forms.CharField(max_length=64, help_text="Gateways show it as the issuer; it cannot be changed later.")
+    name = forms.CharField(max_length=64, help_text="What it signs shows it as the issuer; it cannot be changed later.")
     organisation = forms.CharField(max_length=64, required=False)
     key_type = forms.ChoiceField(
         label="Key",

@@ -19,6 +19,14 @@ from pki.server_csr import read_server_csr
 
 ATTRIBUTES = {"O": "organisation", "OU": "unit", "L": "locality", "ST": "state", "C": "country"}
 
+HOSTS_AREA = {
+    "rows": 3,
+    "class": "c-mono",
+    "spellcheck": "false",
+    "autocomplete": "off",
+    "placeholder": "lns.example.com",
+}
+
 
 class ServerForm(FileOrText):
     """The wish for a server's certificate. Hosts are separated by blanks, commas or lines."""
@@ -26,7 +34,7 @@ class ServerForm(FileOrText):
     hosts = forms.CharField(
         label="Hosts",
         max_length=(LONGEST + 2) * MOST,
-        widget=forms.Textarea(attrs={"rows": 3, "class": "c-mono", "spellcheck": "false", "autocomplete": "off"}),
+        widget=forms.Textarea(attrs=HOSTS_AREA),
         help_text="DNS names, wildcards such as *.example.com, and IP addresses. The first one is the common name.",
     )
     shape = forms.ChoiceField(label="Profile and lifetime")
@@ -67,7 +75,8 @@ class ServerForm(FileOrText):
 
     @property
     def has_names(self) -> bool:
-        return any(each.value() for each in self.named)
+        """Beyond the organisation, which is proposed."""
+        return any(each.value() for each in self.named[1:])
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

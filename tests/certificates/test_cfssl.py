@@ -174,7 +174,7 @@ def test_the_command_says_what_becomes_and_makes_nothing(files: dict[str, str], 
     said = command(files["ca"], files["cert"], files["config"], "--name", "Demo Root")
     assert "the root Demo Root (C=NL, ST=Noord-Holland, L=Amsterdam, O=The Things Demo): P-256, 5 years" in said
     assert "the certificate of thethings.example.com" in said
-    assert "! CN null: cfssl makes no common name then" in said
+    assert "! CN is not given: cfssl makes no common name then" in said
     assert said.endswith("Nothing was made. Add --yes to make it.\n")
     assert not Authority.objects.exists()
 

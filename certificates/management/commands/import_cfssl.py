@@ -63,7 +63,8 @@ class Command(BaseCommand):
         for line in _becomes(name, reading, given):
             self.stdout.write(f"  {line}")
         for remark in reading.remarks:
-            self.stdout.write(f"  ! {remark.path} {remark.said}: {remark.instead}")
+            said = "is not given" if remark.said == "null" else remark.said
+            self.stdout.write(f"  ! {remark.path} {said}: {remark.instead}")
 
     def _make(
         self, actor: User, content: bytes, reading: Reading, options: dict[str, Any], made: Authority | None
