@@ -63,6 +63,10 @@ class AuthorityQuerySet(models.QuerySet["Authority"]):
         """The same for a server's certificate."""
         return self.issuing().approved().valid_at(instant).filter(for_servers=True)
 
+    def for_fleet(self) -> Self:
+        """Those that gateways may have their certificates of: not the ones for servers alone."""
+        return self.filter(for_gateways=True)
+
     def beside(self, vendor: Vendor | None) -> Self:
         """Those that a chain of `vendor` may be drawn with: its own, and those of no vendor."""
         return self.filter(Q(vendor=vendor) | Q(vendor__isnull=True))

@@ -60,7 +60,7 @@ class CertificateFilter(_Scoped):
     vendor = _vendors()
     authority = django_filters.ModelChoiceFilter(
         label="Authority",
-        queryset=lambda request: Authority.objects.visible_to(request.user).only("name").order_by("name"),
+        queryset=lambda request: Authority.objects.visible_to(request.user).for_fleet().only("name").order_by("name"),
         empty_label="Any authority",
         widget=SELECT,
     )

@@ -26,7 +26,7 @@ class GatewayFilter(django_filters.FilterSet):  # type: ignore[misc]  # django-f
     authority = django_filters.ModelChoiceFilter(
         field_name="current_authority",
         label="Authority",
-        queryset=lambda request: Authority.objects.visible_to(request.user).only("name").order_by("name"),
+        queryset=lambda request: Authority.objects.visible_to(request.user).for_fleet().only("name").order_by("name"),
         empty_label="Any authority",
         widget=forms.Select(attrs={"class": "form-select"}),
     )

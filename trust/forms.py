@@ -113,7 +113,7 @@ class RolloverForm(StyledForm):
         super().__init__(*args, **kwargs)
         known = Authority.objects.select_related("vendor").order_by("vendor__name", "name")
         trusted = known.filter(memberships__in=group.memberships.present())
-        coming = known.exclude(state=Authority.State.REFUSED).filter(not_after__gt=clock.now())
+        coming = known.for_fleet().exclude(state=Authority.State.REFUSED).filter(not_after__gt=clock.now())
         old = trusted.filter(pk=chosen).first() if (chosen := self._chosen()) else None
         offered = coming.filter(vendor=old.vendor_id).exclude(pk=old.pk) if old else coming
         self._offer("old", trusted, trusted, none="No authority is in the group")

@@ -96,7 +96,8 @@ def untrusted(user: User, now: datetime) -> list[Todo]:
     waiting = (
         Authority.objects.approved()
         .valid_at(now)
-        .filter(~Exists(member), for_gateways=True)
+        .for_fleet()
+        .filter(~Exists(member))
         .exclude(origin=Authority.Origin.OPERATED, is_root=True)
         .annotate(gateways=Count("current_gateways", filter=Q(current_gateways__current_not_after__gt=now)))
         .filter(Q(gateways__gt=0) | Q(decided_at__gt=now - NEWS))

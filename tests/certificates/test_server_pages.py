@@ -18,11 +18,13 @@ from certificates.models import Certificate, ServerCertificate
 from certificates.services.server_certificates import ServerWish, create
 from certificates.services.server_custody import confirm_receipt
 from core import clock
+from core.errors import Refused
 from keys.models import Key
 from tests.certificates.server_world import HOSTS
 from tests.certificates.server_world import for_servers as for_servers
 from tests.certificates.server_world import server as server
 from tests.pki import makers
+from trust.services.groups import add_to_group, common
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ClientOf = Callable[[User], Client]
@@ -127,6 +129,19 @@ def test_a_policy_of_a_vendor_offers_no_authority_for_servers(
     for_servers: Authority, vendor: Any, operator: User, client_of: ClientOf
 ) -> None:
     assert for_servers.name not in text(client_of(operator).get(f"/vendors/{vendor.pk}/issuing/"))
+
+
+def test_no_gateway_is_offered_it_nor_trusted_by_it(
+    for_servers: Authority, issuing: Authority, operator: User, client_of: ClientOf
+) -> None:
+    client = client_of(operator)
+    for path in ("/gateways/", "/certificates/", "/trust/rollovers/"):
+        page = text(client.get(path))
+        assert f">{for_servers.name}</option>" not in page, path
+    with pytest.raises(Refused) as refused:
+        add_to_group(operator, common(), for_servers)
+    assert refused.value.code == "not-for-gateways"
+    assert f"{issuing.name} is not trusted yet" in text(client.get("/"))  # of one that waits, not of two
 
 
 def test_one_like_it_is_filled_in(server: ServerCertificate, operator: User, client_of: ClientOf) -> None:

@@ -212,7 +212,13 @@ def _without_issuing(after: Sequence[Trusted], impact: Impact) -> Iterator[Findi
     """The Things Stack knows no intermediates: a root alone accepts none of the gateways below it."""
     here = {each.authority.pk for each in after}
     roots = {each.authority.pk: each.authority for each in after if each.authority.is_root}
-    below = Authority.objects.filter(parent__in=roots).exclude(pk__in=here).exclude(parent=None).order_by("name")
+    below = (
+        Authority.objects.for_fleet()
+        .filter(parent__in=roots)
+        .exclude(pk__in=here)
+        .exclude(parent=None)
+        .order_by("name")
+    )
     missing: dict[int, list[str]] = {}
     for parent, name in below.valid_at(clock.now()).values_list("parent", "name"):
         missing.setdefault(parent or 0, []).append(name)

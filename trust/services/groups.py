@@ -39,6 +39,8 @@ def add_to_group(
         raise Refused("not-approved", "Only an approved authority can be trusted. Review it first.")
     if authority.not_after <= clock.now():
         raise Refused("authority-expired", f"{authority.name} has ended, so no gateway can work by it.")
+    if not authority.for_gateways:
+        raise Refused("not-for-gateways", f"{authority.name} issues for servers alone, so no gateway can work by it.")
     _refuse_past(ends_at)
     return join(actor, group, authority, reason=reason, ends_at=ends_at)
 
