@@ -259,6 +259,13 @@ def test_every_field_of_a_profile_that_is_not_taken_over_is_said() -> None:
     assert len(reading.profiles) == 1
 
 
+@pytest.mark.parametrize("usage", ["key encipherment", "data encipherment"])
+def test_what_is_for_rsa_keys_alone_is_left_out_of_a_profile_for_all_keys(usage: str) -> None:
+    reading = read(config(www={"usages": ["signing", usage, "server auth"], "expiry": "8760h"}))
+    assert [profile.key_usage for profile in reading.profiles] == [{"digitalSignature"}]
+    assert "RFC 8813" in said(reading)["signing.profiles.www.usages[1]"]
+
+
 def test_secrets_are_not_shown() -> None:
     document = config(www={"usages": ["server auth"], "auth_key": "hidden"})
     reading = read(document | {"auth_keys": {"k": {"key": "0123456789abcdef", "type": "standard"}}})
