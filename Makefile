@@ -5,19 +5,19 @@ PORT ?= 8000
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check lint types layers django pytest servers soak bench screenshots backup restore lock clean
+.PHONY: help run demo test check lint types layers django pytest servers soak bench screenshots backup restore lock clean compiled
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-run: .venv/run.done .venv/static.done ## set up what is missing and start the product (PORT=8000)
+run: .venv/run.done .venv/static.done compiled ## set up what is missing and start the product (PORT=8000)
 	@exec $(BIN)/python manage.py up --port $(PORT)
 
-demo: .venv/run.done .venv/static.done ## load the demonstration
+demo: .venv/run.done .venv/static.done compiled ## load the demonstration
 	@$(BIN)/python manage.py prepare
 	@$(BIN)/python manage.py seed_demo
 
-test: .venv/dev.done .venv/static.done servers check pytest ## everything that judges the code
+test: .venv/dev.done .venv/static.done compiled servers check pytest ## everything that judges the code
 
 check: lint types layers django ## all but the tests
 
@@ -71,7 +71,11 @@ clean: ## remove what the set-up made (not the data in var/)
 # ---- set-up: each file says that a step is done for the files that it depends on
 
 # every process that starts reads some hundred modules: compiled, they come up in a second instead of three
+PACKAGES := accounts alerts audit cas certadmin certificates core gateways keys outbox pki tests trust
 COMPILE := $(BIN)/python -m compileall -q -j 0 .venv/lib || true
+
+compiled: | .venv/bin/python
+	@$(BIN)/python -m compileall -q $(PACKAGES) || true
 
 .venv/bin/python:
 	@scripts/venv

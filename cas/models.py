@@ -423,7 +423,7 @@ class Signing(models.Model):
             models.Index(
                 fields=["state", "reserved_at"],
                 name="signing_begun",
-                condition=Q(state__in=["reserved", "may-exist"]),
+                condition=Q(state="reserved") | Q(state="may-exist"),
             ),
             models.Index(
                 fields=["issuer", "id"],

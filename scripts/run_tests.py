@@ -11,6 +11,8 @@ sys.path.insert(0, str(ROOT))
 
 from tests import servers  # noqa: E402  found from here
 
+# compiled tests are kept for the next part, and for the next run
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
 ALONE = "browser or slow"
 TWO = ["-n", "2"]

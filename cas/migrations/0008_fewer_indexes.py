@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="signing",
             index=models.Index(
-                condition=models.Q(("state__in", ["reserved", "may-exist"])),
+                condition=models.Q(("state", "reserved"), ("state", "may-exist"), _connector="OR"),
                 fields=["state", "reserved_at"],
                 name="signing_begun",
             ),

@@ -1,5 +1,6 @@
 """A browser and a running product, once for all browser tests."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -41,13 +42,29 @@ def _static_files() -> None:
 
 
 @pytest.fixture(scope="session")
-def demonstration() -> Iterator[Product]:
+def demonstration(seeded: Path) -> Iterator[Product]:
     """The product with the demonstration's data."""
     with servers.product({"CERTADMIN_DEMO_PASSWORD": DEMO_PASSWORD}) as product:
-        product.manage("prepare")
-        product.manage("seed_demo")
+        shutil.copytree(seeded, product.folder, dirs_exist_ok=True)
         product.start()
         yield product
+
+
+@pytest.fixture(scope="session")
+def seeded(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The data folder of a desk with the demonstration, made once for all processes of a run."""
+    shared = tmp_path_factory.getbasetemp()
+    if worker_id != "master":
+        shared = shared.parent
+    folder = shared / "demonstration"
+    with (shared / "demonstration.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            with servers.product({"CERTADMIN_DEMO_PASSWORD": DEMO_PASSWORD}) as product:
+                product.manage("prepare")
+                product.manage("seed_demo")
+                shutil.copytree(product.folder, folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ from django.db.models import F
 
 from accounts.models import Deployment, User, Vendor
 from audit.services import record
+from certadmin.demonstration.fleet import loading
 from certadmin.demonstration.fleet.cast import BEGIN, MEMBERS
 from certadmin.demonstration.fleet.loading import BEGUN, CHUNK, load_fleet
 from certadmin.demonstration.fleet.plan import PlannedGateway, plan
@@ -228,15 +229,14 @@ def test_a_second_run_changes_nothing_and_says_what_to_do(fleet: Fleet) -> None:
     assert fleet.count("gateways_gateway") == fleet.gateways
 
 
-@pytest.mark.slow
-def test_it_says_how_far_it_is_at_every_50_000() -> None:
-    with servers.postgres() as server:
-        url = server.create("progress")
-        with servers.product({"CERTADMIN_DATABASE_URL": url}) as product:
-            product.manage("prepare")
-            lines = product.manage("seed_demo", "--gateways", "50000").stdout.splitlines()
-    assert lines[0].split()[:4] == ["50,000", "gateways", "75,000", "certificates"]
-    assert any("certificates per second" in line for line in lines)
+@pytest.mark.django_db
+def test_it_says_how_far_it_is_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "TOLD_EVERY", 100)
+    monkeypatch.setattr(loading, "CHUNK", 50)
+    lines: list[str] = []
+    load_fleet(250, say=lines.append)
+    assert [line.split()[:2] for line in lines] == [["100", "gateways"], ["200", "gateways"]]
+    assert all("certificates" in line for line in lines)
 
 
 @pytest.mark.django_db

@@ -32,7 +32,7 @@ from gateways.models import Gateway
 
 BEGUN, DONE = "fleet.begun", "fleet.loaded"
 SEED = 14
-CHUNK = 5_000  # gateways: some 30 MB of values in hand
+CHUNK = 2_000  # gateways: some 12 MB of values in hand
 TOLD_EVERY = 50_000
 PROCESSES = 2
 TABLES = (Gateway, Certificate, Request, KeyHolder, Signing)
