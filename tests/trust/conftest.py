@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from pytest_django import Settings
+from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from accounts.models import User, Vendor
 from cas.models import Authority
+from core import bell
 from core.store import DirectoryStore, ObjectStore
 from pki.facts import read_certificate
 from tests.pki.makers import Made, make_issuing, make_root
@@ -16,6 +17,7 @@ from tests.stores import BUCKET, s3_server, s3_store
 from trust.models import Group, Store
 from trust.services import stores
 from trust.services.groups import add_to_group, common
+from trust.tasks import check_stores
 
 
 @pytest.fixture
@@ -117,3 +119,14 @@ def directory(operator: User, roots: Path) -> Store:
 
 def _far() -> datetime:
     return datetime(2045, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def check(django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks) -> Callable[[], None]:
+    """The scheduled check; what it rings for runs here and at once."""
+
+    def run() -> None:
+        with bell.in_process(), django_capture_on_commit_callbacks(execute=True):
+            check_stores()
+
+    return run

@@ -5,12 +5,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
+from pytest_django import Settings
 
 from accounts.models import User
 from audit.models import Heartbeat, Record
 from cas.models import Authority
-from core import bell, clock
+from core import clock
 from core.store import DirectoryStore, ObjectStore
 from outbox.models import Message
 from tests.pki.makers import Made, make_issuing
@@ -18,20 +18,9 @@ from tests.stores import read_as_network_server
 from trust.models import Group, Release, Store
 from trust.services.groups import add_to_group, remove_from_group
 from trust.services.releases import publish_release
-from trust.tasks import check_stores, publish
+from trust.tasks import publish
 
 Tamper = Callable[[ObjectStore, Release, bytes], None]
-
-
-@pytest.fixture
-def check(django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks) -> Callable[[], None]:
-    """The scheduled check; what it rings for runs here and at once."""
-
-    def run() -> None:
-        with bell.in_process(), django_capture_on_commit_callbacks(execute=True):
-            check_stores()
-
-    return run
 
 
 @pytest.fixture

@@ -21,16 +21,7 @@ from trust.models import Group, Release, Store
 from trust.services import publication, repairing, stores
 from trust.services.groups import add_to_group
 from trust.services.releases import publish_release
-from trust.tasks import check_stores, publish
-
-
-@pytest.fixture
-def check(django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks) -> Callable[[], None]:
-    def run() -> None:
-        with bell.in_process(), django_capture_on_commit_callbacks(execute=True):
-            check_stores()
-
-    return run
+from trust.tasks import publish
 
 
 @pytest.fixture

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 from django.test import Client
-from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from accounts.models import User
 from audit.models import Record
 from cas.models import Authority
-from core import bell, clock
+from core import clock
 from core.errors import Refused
 from core.store import ObjectStore
 from outbox.models import Message
@@ -24,18 +23,13 @@ from trust.services import going_on, layout, live, publication, stores
 from trust.services.drafts import draft
 from trust.services.groups import add_to_group, remove_from_group
 from trust.services.releases import publish_release, roll_back
-from trust.tasks import check_stores, publish
+from trust.tasks import publish
 
 
 @pytest.fixture
-def check(django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks) -> Callable[[], None]:
-    """The scheduled check; what it rings for runs here and at once."""
-
-    def run() -> None:
-        with bell.in_process(), django_capture_on_commit_callbacks(execute=True):
-            check_stores()
-
-    return run
+def place(roots: Path) -> Store:
+    """What is compared is read through `ObjectStore`, which publishing and checking try with both kinds."""
+    return Store(name="main", kind=Store.Kind.DIRECTORY, directory=str(roots / "main"))
 
 
 @pytest.fixture

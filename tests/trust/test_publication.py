@@ -282,7 +282,7 @@ def test_who_lost_the_store_meanwhile_writes_no_further(
     assert states(release) == {"queued"}
 
 
-def test_every_start_of_a_network_server_finds_a_whole_release_while_thirty_are_published(
+def test_every_start_of_a_network_server_finds_a_whole_release_while_twelve_are_published(
     store: Store,
     objects: ObjectStore,
     operator: User,
@@ -296,7 +296,7 @@ def test_every_start_of_a_network_server_finds_a_whole_release_while_thirty_are_
     changing = authority_of(make_issuing(root, "Changing CA"))
     known = {read_as_network_server(objects)}
     with polling(objects) as seen:
-        for number in range(30):
+        for number in range(12):
             change = remove_from_group if number % 2 else add_to_group
             change(operator, group, changing)
             release = publish_release(operator, group)
@@ -305,7 +305,7 @@ def test_every_start_of_a_network_server_finds_a_whole_release_while_thirty_are_
     assert [each for each in seen if isinstance(each, Exception)] == []
     assert len(known) == 2
     assert set(seen) <= known
-    assert len(seen) > 30
+    assert len(seen) > 12
 
 
 def test_a_foreign_index_that_came_after_connecting_is_not_overwritten(
