@@ -23,7 +23,7 @@ def read_host(text: str, *, wildcards: bool, local: bool) -> str:
     if address is not None:
         return str(address)
     name = given.lower().removesuffix(".")
-    if not name.isascii():
+    if not given.isascii():  # before it is in lower case: the sign of Kelvin becomes a k
         raise _refusal(text, "write it in the form that begins with xn--")
     labels = name.split(".")
     if labels[0] == "*":

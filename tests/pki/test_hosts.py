@@ -28,7 +28,8 @@ def test_a_host_is_written_in_one_way(text: str, written: str) -> None:
     [
         "", ".", "*", "*.net", "a.*.net", "*a.example.net", "*.*.example.net", "-a.example", "a-.example", "a..example",
         "a_b.example", "gärten.example", "a.example/x", "https://a.example", "a.example:443", "300.1.1.1", "1.2.3",
-        "a b.example", "x" * 64 + ".example", ".".join(["x" * 60] * 5), "fe80::1%eth0", "a\x00.example",
+        "a b.example", "\N{KELVIN SIGN}.example", "x" * 64 + ".example", ".".join(["x" * 60] * 5), "fe80::1%eth0",
+        "a\x00.example",
     ],
 )  # fmt: skip
 def test_what_is_no_host_is_refused(text: str) -> None:
