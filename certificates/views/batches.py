@@ -56,10 +56,12 @@ def _proposed(request: SignedInRequest) -> dict[str, object]:
 
 
 def _listed(request: SignedInRequest) -> GatewayQuerySet | None:
-    """The gateways of the list that the person came from, if it was that."""
+    """The gateways of the list that the person came from, if it was that: none where its filter chooses nothing any
+    more, as an authority that is gone, and would be all of them."""
     if LIST not in (request.GET.get("source"), request.POST.get("source")):
         return None
-    return filtered(_filter(request), request=request)[1]
+    chosen, rows = filtered(_filter(request), request=request)
+    return rows if chosen.is_valid() else rows.none()
 
 
 def _filter(request: SignedInRequest) -> QueryDict:

@@ -169,6 +169,17 @@ def test_a_batch_of_a_list_has_gateways_of_one_vendor(
     assert set(Line.objects.values_list("text", flat=True)) == set(EUIS)
 
 
+def test_a_list_whose_filter_chooses_nothing_any_more_makes_no_batch_of_all(
+    vendor_user: User, fleet: list[Gateway]
+) -> None:
+    posted = {
+        "source": "list", "filter": "authority=999999", "key_type": "P-256", "lifetime_days": "365",
+        "idempotency_key": "l",
+    }  # fmt: skip
+    assert "not a single gateway" in signed_in(vendor_user).post("/batches/new/", posted).content.decode()
+    assert not Batch.objects.exists()
+
+
 # --------------------------------------------------------------------------------------------------- the archive
 
 
