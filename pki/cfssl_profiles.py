@@ -37,7 +37,7 @@ _KEY_USAGES = {
     "decipher only": "decipherOnly",
 }
 _EXTENDED = {"server auth": "serverAuth", "client auth": "clientAuth"}
-_LEAF = frozenset({"digitalSignature", "nonRepudiation", "keyAgreement"})
+_LEAF = frozenset({"digitalSignature", "nonRepudiation"})
 _FIELDS = ("usages", "expiry", "ca_constraint")
 _INSTEAD = {
     "backdate": "Whatever is made here begins five minutes before it is made.",
@@ -129,6 +129,8 @@ def _usages(node: Node, *, is_ca: bool, remarks: list[Remark]) -> tuple[frozense
 def _why_not(text: str, *, is_ca: bool) -> str:
     if text in ("key encipherment", "data encipherment") and not is_ca:
         return "It is for RSA keys alone (RFC 8813), and TLS 1.3 has no use for it. It is left out."
+    if text == "key agreement" and not is_ca:
+        return "It is for the curves alone (RFC 3279), and TLS 1.3 has no use for it. It is left out."
     if text in _KEY_USAGES:
         kind = "an authority" if is_ca else "a server or a gateway"
         return f"This usage is not one of {kind}. It is left out."

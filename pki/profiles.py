@@ -260,6 +260,9 @@ def _refuse_leaf(profile: Profile) -> None:
     if enciphers and any(kind.startswith("P-") for kind in profile.key_types):
         words = f"{' and '.join(sorted(enciphers))} are for RSA keys alone: leave them out, or the curves."
         raise PkiError("key-usage-refused", words)
+    if "keyAgreement" in profile.key_usage and any(kind.startswith("RSA") for kind in profile.key_types):
+        words = "keyAgreement is for the curves alone (RFC 3279): leave it out, or RSA keys."
+        raise PkiError("key-usage-refused", words)
     needed = {Naming.EUI: "clientAuth", Naming.HOSTS: "serverAuth"}.get(profile.naming)
     if needed not in profile.extended_key_usage or not profile.extended_key_usage <= set(LEAF_USAGES):
         raise PkiError("usage-refused", f"This kind of certificate needs {needed}, and has no usage but for TLS.")

@@ -50,6 +50,7 @@ def test_the_shipped_profiles_are_ones_that_could_be_made(profile: Profile) -> N
         (GATEWAY_CLIENT, {"key_usage": frozenset({"keyCertSign", "digitalSignature"})}, "key-usage-refused"),
         (GATEWAY_CLIENT, {"key_usage": frozenset()}, "key-usage-refused"),
         (GATEWAY_CLIENT, {"key_usage": frozenset({"digitalSignature", "keyEncipherment"})}, "key-usage-refused"),
+        (TLS_SERVER, {"key_usage": frozenset({"digitalSignature", "keyAgreement"})}, "key-usage-refused"),
         (GATEWAY_CLIENT, {"extended_key_usage": frozenset({"serverAuth"})}, "usage-refused"),
         (GATEWAY_CLIENT, {"extended_key_usage": frozenset({"clientAuth", "OCSPSigning"})}, "usage-refused"),
         (TLS_SERVER, {"extended_key_usage": frozenset({"clientAuth"})}, "usage-refused"),
