@@ -40,6 +40,8 @@ class ProfileForm(StyledForm):
         label="Why", max_length=300, required=False, help_text="Stays with this version, for whoever wonders later."
     )
 
+    seen = forms.IntegerField(widget=forms.HiddenInput, min_value=1)  # the version that this one is to follow
+
     def __init__(self, *args: Any, like: Profile, is_new: bool, **kwargs: Any) -> None:
         super().__init__(*args, initial=_values(like, is_new=is_new), **kwargs)
         self._like, self._is_new = like, is_new
@@ -69,6 +71,7 @@ class ProfileForm(StyledForm):
 def _values(profile: Profile, *, is_new: bool) -> dict[str, Any]:
     return {
         "name": "" if is_new else profile.name,
+        "seen": profile.version,
         "lifetimes": ", ".join(map(str, profile.days)),
         "renew_at": profile.renew_at,
         "key_types": sorted(profile.key_types),
@@ -83,7 +86,7 @@ def _values(profile: Profile, *, is_new: bool) -> dict[str, Any]:
 
 def _without(profile: Profile, *, is_new: bool) -> list[str]:
     """The fields that say nothing about this kind of certificate."""
-    unwanted = [] if is_new else ["name"]
+    unwanted = ["seen"] if is_new else ["name"]
     unwanted += ["renew_at", "is_offered"] if profile.is_ca else ["path_length"]
     return unwanted if profile.naming == Naming.HOSTS else [*unwanted, "wildcards", "local_names"]
 

@@ -55,8 +55,9 @@ def offered(naming: Naming) -> list[Profile]:
     return [profile for profile in current_profiles() if profile.naming == naming and profile.is_offered]
 
 
-def save_profile(actor: User, profile: Profile, *, note: str = "") -> Profile:
-    """Make `profile` the next version of its name, whatever version it says; return it with its number.
+def save_profile(actor: User, profile: Profile, *, note: str = "", seen: int | None = None) -> Profile:
+    """Make `profile` the next version of its name, whatever version it says; return it with its number. `seen` is the
+    newest version that `actor` knows of, 0 for a name that is new to them.
 
     What names it gives, and whether it is an authority's, stays for good: certificates of one name are of one kind.
     """
@@ -68,10 +69,9 @@ def save_profile(actor: User, profile: Profile, *, note: str = "") -> Profile:
         raise Refused(error.code, error.message, field=_FIELDS.get(error.code)) from error
     try:
         with transaction.atomic():
-            return _next(actor, profile, note)
+            return _next(actor, profile, note, seen)
     except IntegrityError:
-        message = "Somebody else has just changed this profile. Look at it, and change it again."
-        raise Refused("profile-changed", message) from None
+        raise _changed() from None
 
 
 def versions_of(name: str) -> list[tuple[Profile, ProfileVersion | None]]:
@@ -83,18 +83,31 @@ def versions_of(name: str) -> list[tuple[Profile, ProfileVersion | None]]:
     return [*made, *((each, None) for each in SHIPPED if each.name == name)]
 
 
-def _next(actor: User, profile: Profile, note: str) -> Profile:
+def _next(actor: User, profile: Profile, note: str, seen: int | None) -> Profile:
     before = next((each for each, _ in versions_of(profile.name)), None)
     if before is not None:
+        _refuse_taken(before, seen)
         _refuse_other_kind(before, profile)
     made = replace(profile, version=before.version + 1 if before else 1)
     if before is not None and to_content(before) == to_content(made):
         raise Refused("profile-same", f"This is what version {before.version} says already. Nothing was changed.")
+    if before is not None and seen not in (None, before.version):
+        raise _changed()
     row = ProfileVersion.objects.create(
         name=made.name, version=made.version, content=to_content(made), note=note[:300], made_by=actor
     )
     record(actor, "profile.changed" if before else "profile.made", subject=row, version=made.version, **row.content)
     return made
+
+
+def _refuse_taken(before: Profile, seen: int | None) -> None:
+    if seen == 0:
+        message = f"There is a profile {before.name} already. Change that one, or choose another name."
+        raise Refused("profile-name-taken", message, field="name")
+
+
+def _changed() -> Refused:
+    return Refused("profile-changed", "Somebody else has just changed this profile. Look at it, and change it again.")
 
 
 def _refuse_other_kind(before: Profile, after: Profile) -> None:

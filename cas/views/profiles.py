@@ -76,7 +76,8 @@ def _form(request: SignedInRequest, like: Profile, *, is_new: bool) -> HttpRespo
         raise Http404
     form = ProfileForm(request.POST if request.method == "POST" else None, like=like, is_new=is_new)
     if form.is_valid():
-        saved = attempt(form, lambda: save_profile(request.user, form.profile(), note=form.cleaned_data["note"]))
+        note, seen = form.cleaned_data["note"], form.cleaned_data.get("seen", 0)
+        saved = attempt(form, lambda: save_profile(request.user, form.profile(), note=note, seen=seen))
         if saved:
             messages.success(request, f"{saved.name} version {saved.version} is saved. New requests use it.")
             return redirect("profiles:detail", saved.name)

@@ -31,6 +31,7 @@ FORM = {
     "extended_key_usage": ["clientAuth"],
     "is_offered": "on",
     "note": "Short lives for the pilot",
+    "seen": "1",
 }
 
 
@@ -135,6 +136,21 @@ def test_an_operator_changes_a_profile_on_its_page(operator: User, client_of: Si
 def test_another_profile_is_made_like_one(operator: User, client_of: SignIn) -> None:
     client_of(operator).post(f"{PAGE}gateway-client/another/", {**FORM, "name": "gateway-short"})
     assert current_profile("gateway-short").naming == Naming.EUI
+
+
+def test_whoever_saw_an_older_version_changes_nothing(operator: User, client_of: SignIn) -> None:
+    client = client_of(operator)
+    client.post(f"{PAGE}gateway-client/change/", FORM)
+    late = {**FORM, "lifetimes": "60"}
+    assert "Somebody else has just changed" in client.post(f"{PAGE}gateway-client/change/", late).content.decode()
+    assert current_profile("gateway-client").days == (30, 90)
+    assert client.post(f"{PAGE}gateway-client/change/", {**late, "seen": "2"}).status_code == 302
+
+
+def test_another_profile_never_changes_one_that_is_there(operator: User, client_of: SignIn) -> None:
+    page = f"{PAGE}gateway-client/another/"
+    assert "already" in client_of(operator).post(page, {**FORM, "name": "gateway-client"}).content.decode()
+    assert current_profile("gateway-client") == GATEWAY_CLIENT
 
 
 @pytest.mark.parametrize(
