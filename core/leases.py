@@ -3,10 +3,12 @@
 import os
 import socket
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, Self, TypeVar
 
-from django.db import models
+from django.db import DatabaseError, connection, models
 from django.db.models import F, Q
 
 from core import clock
@@ -47,6 +49,18 @@ class LeaseQuerySet(models.QuerySet[M]):
         held = self.held_by(owner).filter(lease_until__gt=now)
         if not held.update(lease_until=now + timedelta(seconds=seconds)):
             raise TakenOver
+
+    @contextmanager
+    def forgiven(self, pk: Any, owner: str) -> Iterator[None]:
+        """A try that ends because the database went away is not one that the row has to answer for."""
+        try:
+            yield
+        except DatabaseError:
+            if not connection.is_usable():
+                with suppress(DatabaseError):
+                    connection.close()
+                    self.held_by(owner).filter(pk=pk).update(attempts=F("attempts") - 1)
+            raise
 
     def let_go(self, owner: str) -> None:
         """Give the lease back, if `owner` still holds it."""

@@ -68,8 +68,9 @@ def issue_chunk(chunk_id: int) -> None:
 
 def _try(chunk: Chunk, owner: str) -> None:
     try:
-        wanted = _resumed(chunk) if chunk.state == Chunk.State.RESERVED else _reserve(chunk, owner)
-        _finish(chunk, owner, wanted, register.sign_many([each.reservation for each in wanted]))
+        with Chunk.objects.forgiven(chunk.pk, owner):
+            wanted = _resumed(chunk) if chunk.state == Chunk.State.RESERVED else _reserve(chunk, owner)
+            _finish(chunk, owner, wanted, register.sign_many([each.reservation for each in wanted]))
     except TakenOver:
         log.warning("Another worker took over %s", chunk)
     except VaultClosed as refusal:

@@ -54,7 +54,8 @@ def issue_held(request_id: int, owner: str) -> Certificate | None:
         _stop(request, owner, f"Set aside after {MAX_ATTEMPTS} tries that did not end. An operator can try again.")
         return None
     try:
-        return _issue(request, owner)
+        with Request.objects.forgiven(request_id, owner):
+            return _issue(request, owner)
     except TakenOver:
         log.warning("Another worker took over %s", request)
     except VaultClosed as refusal:

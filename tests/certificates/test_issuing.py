@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import Model
 from pytest_django import Settings
 
@@ -296,3 +296,21 @@ def private_number(request: Request) -> bytes:
 def octets_of(model: type[Model]) -> bytes:
     values = [value for row in model._default_manager.values_list() for value in row]
     return b"".join(bytes(each) if isinstance(each, bytes | memoryview) else str(each).encode() for each in values)
+
+
+@pytest.mark.parametrize(("is_usable", "counted"), [(False, 0), (True, 1)])
+def test_a_try_whose_database_went_away_does_not_count(
+    approved: Request, monkeypatch: pytest.MonkeyPatch, is_usable: bool, counted: int
+) -> None:
+    """Three such tries would set the request aside, which has done nothing wrong."""
+
+    def lost(*_: object) -> None:
+        raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(module, "_issue", lost)
+    monkeypatch.setattr(connection, "is_usable", lambda: is_usable)
+    monkeypatch.setattr(connection, "close", lambda: None)
+    with pytest.raises(OperationalError):
+        issue(approved.pk)
+    approved.refresh_from_db()
+    assert approved.attempts == counted

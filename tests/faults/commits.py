@@ -11,7 +11,7 @@ from tests.faults.deployment import Deployment
 
 IDLE = b"Z\x00\x00\x00\x05I"  # ReadyForQuery outside of a transaction: what was asked is committed
 CHANGED = (b"COMMIT\x00", b"UPDATE 1\x00")
-EVERY = 11  # a try has seven such answers, and three tries are all that a request has
+EVERY = 11  # a try has seven such answers: most tries of most requests are struck
 
 
 def lost_answers(desk: Deployment, count: int) -> None:
