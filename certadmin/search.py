@@ -40,7 +40,7 @@ def search(request: SignedInRequest) -> HttpResponse:
     asked = request.GET.get("q")
     if asked is None:
         return render(request, "search/_dialog.html")
-    words = asked.strip()[:LONGEST]
+    words = asked.replace("\0", "").strip()[:LONGEST]  # PostgreSQL takes no NUL
     return render(request, "search/_hits.html", {"asked": words, "hits": find(words, request.user) if words else []})
 
 

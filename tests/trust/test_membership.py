@@ -82,5 +82,12 @@ def test_nobody_without_signing_in(client: Client, authority: Authority, part: s
     assert answer["Location"].startswith("/login/")
 
 
+def test_a_name_with_a_nul_is_no_error(operator: User, authority: Authority, client_of: ClientOf) -> None:
+    """PostgreSQL takes none."""
+    client = client_of(operator)
+    assert client.post(f"/trust/authorities/{authority.pk}/add/", {"group": "a\0b"}).status_code == 404
+    assert client.get("/trust/releases/", {"group": "a\0b"}).status_code == 404
+
+
 def test_putting_in_is_a_post(operator: User, authority: Authority, client_of: ClientOf) -> None:
     assert client_of(operator).get(f"/trust/authorities/{authority.pk}/add/").status_code == 405

@@ -80,7 +80,7 @@ def remove(request: SignedInRequest, pk: int) -> HttpResponse:
 
 def _group(name: str) -> Group:
     groups.common()
-    return get_object_or_404(Group, name=name)
+    return get_object_or_404(Group, name=name.replace("\0", ""))  # PostgreSQL takes no NUL, and names have none
 
 
 def _row(group: Group, authority: Authority) -> Row:

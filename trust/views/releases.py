@@ -205,7 +205,7 @@ def ring_for(release: Release) -> None:
 
 def _group(name: str) -> Group:
     groups.common()
-    return get_object_or_404(Group, name=name)
+    return get_object_or_404(Group, name=name.replace("\0", ""))  # PostgreSQL takes no NUL, and names have none
 
 
 def _to_draft(group: Group) -> HttpResponse:
