@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from accounts.models import User
 from audit.services import SYSTEM, record
@@ -91,7 +92,7 @@ def create(actor: User, authority: Authority, wish: ServerWish, *, idempotency_k
 
 def renew(row: ServerCertificate, *, actor: User, authority: Authority | None = None) -> ServerCertificate:
     """The same again: hosts, names and lifetime, by the newest version of the profile, with a new key where it was made
-    here. Renewed twice, it is one successor."""
+    here. Renewed twice, it is one successor, and another where that one was revoked."""
     wish = ServerWish(
         hosts=tuple(row.hosts),
         profile=row.profile,
@@ -100,7 +101,14 @@ def renew(row: ServerCertificate, *, actor: User, authority: Authority | None = 
         key_type="" if row.csr is not None else row.key_type,
         csr=None if row.csr is None else bytes(row.csr),
     )
-    return create(actor, authority or row.authority, wish, idempotency_key=f"renewal of {row.pk}")
+    return create(actor, authority or row.authority, wish, idempotency_key=_renewal_key(row))
+
+
+def _renewal_key(row: ServerCertificate) -> str:
+    key = f"renewal of {row.pk}"
+    successors = ServerCertificate.objects.filter(Q(idempotency_key=key) | Q(idempotency_key__startswith=f"{key}, "))
+    revoked = successors.filter(revoked_at__isnull=False).count()
+    return f"{key}, {revoked + 1}" if revoked else key
 
 
 def finish(row: ServerCertificate) -> ServerCertificate:
@@ -126,6 +134,7 @@ def finish(row: ServerCertificate) -> ServerCertificate:
 def finish_interrupted() -> int:
     """Finish what somebody began who did not live to end it; return how many. Nothing is signed that is not on record,
     and nothing anew."""
+    _follow_revoked_serials()
     count = 0
     left = ServerCertificate.objects.unfinished().reserved_before(register.stale_since())
     for row in left.select_related("signing"):
@@ -136,6 +145,21 @@ def finish_interrupted() -> int:
         else:
             count += 1
     return count
+
+
+def _follow_revoked_serials() -> None:
+    """What may exist can be revoked on its authority's page too, by its serial: it is never finished, and its key has
+    no use."""
+    left = ServerCertificate.objects.unfinished().filter(signing__revoked_at__isnull=False)
+    for row in left.select_related("signing"):
+        values = {"revoked_at": row.signing.revoked_at, "revocation_reason": row.signing.revocation_reason}
+        with transaction.atomic():
+            if not ServerCertificate.objects.unfinished().filter(pk=row.pk).update(**values):
+                continue
+            if row.key_id:
+                vault.destroy_key(row.key_id)
+            reason = row.signing.revocation_reason
+            record(SYSTEM, "server-certificate.revoked", subject=row, serial=row.serial, reason=reason)
 
 
 def revoke(row: ServerCertificate, *, actor: User, reason: str) -> ServerCertificate:

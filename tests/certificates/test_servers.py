@@ -15,7 +15,7 @@ from audit.models import Record
 from cas.models import Authority, Signing
 from cas.services import ocsp
 from cas.services import signing as register
-from cas.services.operate import Plan, create_issuing
+from cas.services.operate import Plan, create_issuing, give_up
 from cas.services.profiles import save_profile
 from cas.tasks import sweep_lists
 from certificates import tasks
@@ -301,7 +301,7 @@ def test_renewed_it_is_the_same_again_with_a_new_key(server: ServerCertificate, 
 
 
 def test_renewed_by_a_newer_version_of_its_profile(server: ServerCertificate, operator: User) -> None:
-    save_profile(operator, replace(TLS_SERVER, key_usage=frozenset({"digitalSignature", "keyAgreement"})))
+    save_profile(operator, replace(TLS_SERVER, key_usage=frozenset({"digitalSignature", "nonRepudiation"})))
     assert renew(server, actor=operator).profile_version == 2
 
 
@@ -348,6 +348,34 @@ def test_what_may_exist_is_revoked_by_serial_and_never_finished(
     row.refresh_from_db()
     assert row.der is None
     assert fresh(row).standing == "revoked"
+
+
+def test_what_is_given_up_on_its_authoritys_page_is_never_finished_and_has_no_key(
+    for_servers: Authority, operator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object) -> None:
+        raise Crash
+
+    with monkeypatch.context() as broken:
+        broken.setattr(vault, "sign", crash)
+        with pytest.raises(Crash):
+            create(operator, for_servers, WISH, idempotency_key="s")
+    row = ServerCertificate.objects.select_related("signing").get()
+    Signing.objects.filter(pk=row.signing_id).update(state=Signing.State.MAY_EXIST)
+    give_up(row.signing, actor=operator, reason="unspecified")
+    with clock.at(clock.now() + timedelta(hours=1)):
+        tasks.sweep()
+    assert fresh(row).standing == "revoked"
+    assert Key.objects.get(purpose="server").destroyed_at is not None
+    assert Record.objects.filter(action="server-certificate.revoked").count() == 1
+
+
+def test_a_successor_that_was_revoked_is_none(server: ServerCertificate, operator: User) -> None:
+    first = renew(server, actor=operator)
+    revoke(first, actor=operator, reason="keyCompromise")
+    again = [renew(server, actor=operator) for _ in range(2)]
+    assert again[0] == again[1] != first
+    assert fresh(again[0]).standing == "valid"
 
 
 @pytest.mark.parametrize(("days", "standing"), [(0, "valid"), (300, "due"), (366, "expired")])
