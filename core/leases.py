@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, Self, TypeVar
 
-from django.db import DatabaseError, connection, models
+from django.db import Error, connection, models
 from django.db.models import F, Q
 
 from core import clock
@@ -55,9 +55,9 @@ class LeaseQuerySet(models.QuerySet[M]):
         """A try that ends because the database went away is not one that the row has to answer for."""
         try:
             yield
-        except DatabaseError:
+        except Error:
             if not connection.is_usable():
-                with suppress(DatabaseError):
+                with suppress(Error):
                     connection.close()
                     self.held_by(owner).filter(pk=pk).update(attempts=F("attempts") - 1)
             raise

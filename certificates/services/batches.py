@@ -62,6 +62,8 @@ def create_batch(
     if len(entries) > MAX_LINES:
         raise Refused("batch-too-large", f"A batch has at most {MAX_LINES:,} lines. Split it.", field="source")
     _refuse_mixed(entries, wish)
+    if found := Batch.objects.filter(idempotency_key=_key(vendor, idempotency_key)).first():
+        return _same(found, entries, wish)
     authority = issuing_authority(vendor)
     profile = profile_for(vendor, wish.profile)
     refuse_lifetime(wish.lifetime_days, profile, authority)
@@ -70,7 +72,7 @@ def create_batch(
     batch = Batch(
         vendor=vendor,
         authority=authority,
-        idempotency_key=f"{vendor.pk}:{idempotency_key}"[:100],
+        idempotency_key=_key(vendor, idempotency_key),
         source=wish.source[:300],
         profile=profile.name,
         profile_version=profile.version,
@@ -86,7 +88,10 @@ def create_batch(
             details = {"lines": len(entries), "source": batch.source, "sha256": batch.lines_sha256}
             record(actor, "batch.made", subject=batch, vendor_id=vendor.pk, **details)
     except IntegrityError:
-        return _sent_before(batch)
+        found = Batch.objects.filter(idempotency_key=batch.idempotency_key).first()
+        if found is None:
+            raise
+        return _same(found, entries, wish)
     return batch
 
 
@@ -213,12 +218,14 @@ def _rows(entries: Sequence[Entry], ids: Sequence[int], chunks: Sequence[int]) -
         yield pk, chunks[place // CHUNK], place + 1, text, entry.csr
 
 
-def _sent_before(batch: Batch) -> Batch:
-    found = Batch.objects.filter(idempotency_key=batch.idempotency_key).first()
-    if found is None:
-        raise Refused("batch-not-made", "The batch could not be made. Send it again.")
-    asked = [(each.lines_sha256, each.lifetime_days, each.key_type, each.profile) for each in (found, batch)]
-    if asked[0] != asked[1]:
+def _key(vendor: Vendor, idempotency_key: str) -> str:
+    return f"{vendor.pk}:{idempotency_key}"[:100]
+
+
+def _same(found: Batch, entries: Sequence[Entry], wish: Wish) -> Batch:
+    """Refuse where the form was sent before with other values: nobody shall get what was not asked for."""
+    made = (found.lines_sha256, found.lifetime_days, found.key_type, found.profile)
+    if made != (_hash(entries), wish.lifetime_days, wish.key_type, wish.profile):
         raise Refused("asked-otherwise", "This form was sent before with other values. Open it anew.")
     return found
 

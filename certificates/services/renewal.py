@@ -6,6 +6,7 @@ batch, which goes the way of any batch: approved by the policy, or by an operato
 it is superseded, and both are accepted until it ends.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -19,6 +20,8 @@ from certificates.models import Batch, Certificate, IssuingPolicy, Line, Request
 from certificates.services.batches import Entry, Wish, create_batch
 from core import clock
 from core.errors import Refused
+
+log = logging.getLogger(__name__)
 
 Kind = tuple[str, int, str]  # the profile, the lifetime in days, and the type of the key that is made here or nothing
 
@@ -69,5 +72,6 @@ def _hand_in(vendor: Vendor, kind: Kind, entries: list[Entry], now: datetime) ->
     key = ":".join(("renewal", f"{now:%Y-%m-%d}", *map(str, kind)))
     try:
         return create_batch(SYSTEM, vendor, entries, wish, idempotency_key=key)
-    except Refused:  # nothing can be issued for this vendor now: its alerts say what ends
+    except Refused as refusal:  # nothing can be issued for this vendor now: its alerts say what ends
+        log.warning("Nothing is renewed for %s (%s, %s days): %s", vendor, profile, days, refusal.message)
         return None

@@ -75,18 +75,15 @@ def create(actor: User, authority: Authority, wish: ServerWish, *, idempotency_k
     profile = _profile(wish)
     hosts = _hosts(wish, profile)
     _refuse_unusable(authority, wish.lifetime_days)
-    subject = _subject(wish, profile)
     try:
-        row = _reserve(actor, authority, _Plan(profile, hosts, subject, wish), idempotency_key=key)
+        with transaction.atomic(durable=True):  # what is refused, or whose maker dies, leaves no key behind
+            plan = _Plan(profile, hosts, _subject(wish, profile), wish)
+            row = _reserve(actor, authority, plan, idempotency_key=key)
     except IntegrityError:
-        _drop(subject)
         found = _made_before(key)  # another was faster, and the row is there
         if found is None:
             raise
         return _same(found, authority, wish)
-    except BaseException:
-        _drop(subject)
-        raise
     return finish(row)
 
 
@@ -191,35 +188,32 @@ class _Plan:
 
 
 def _reserve(actor: User, authority: Authority, plan: _Plan, *, idempotency_key: str) -> ServerCertificate:
-    """The row and its reservation, in one transaction: neither is ever there alone."""
+    """The row and its reservation, in the caller's transaction: neither is ever there alone."""
     twin, subject = _twin(authority, plan), plan.subject
     if authority.key is None:
         raise Refused("authority-without-key", "The authority is not operated here. Nothing was signed.")
     vault.check_key(authority.key.pk)
-    with transaction.atomic(durable=True):
-        signing = register.note(
-            issuer=authority, key=authority.key, twin=twin, profile=plan.profile, requester=actor.name
-        )
-        row = ServerCertificate.objects.create(
-            idempotency_key=idempotency_key,
-            authority=authority,
-            profile=plan.profile.name,
-            profile_version=plan.profile.version,
-            hosts=list(plan.hosts),
-            host_set=" ".join(sorted(plan.hosts)),
-            names=[list(pair) for pair in plan.wish.names],
-            lifetime_days=plan.wish.lifetime_days,
-            public_key=subject.public_key,
-            key_type=subject.key_type,
-            spki_sha256=hashlib.sha256(subject.public_key).hexdigest(),
-            csr=subject.csr,
-            key=subject.key,
-            serial=signing.serial,
-            signing=signing,
-            requested_by=actor,
-        )
-        details = {"hosts": row.hosts, "profile": f"{row.profile} version {row.profile_version}", "serial": row.serial}
-        record(actor, "server-certificate.asked", subject=row, tbs_sha256=signing.tbs_sha256, **details)
+    signing = register.note(issuer=authority, key=authority.key, twin=twin, profile=plan.profile, requester=actor.name)
+    row = ServerCertificate.objects.create(
+        idempotency_key=idempotency_key,
+        authority=authority,
+        profile=plan.profile.name,
+        profile_version=plan.profile.version,
+        hosts=list(plan.hosts),
+        host_set=" ".join(sorted(plan.hosts)),
+        names=[list(pair) for pair in plan.wish.names],
+        lifetime_days=plan.wish.lifetime_days,
+        public_key=subject.public_key,
+        key_type=subject.key_type,
+        spki_sha256=hashlib.sha256(subject.public_key).hexdigest(),
+        csr=subject.csr,
+        key=subject.key,
+        serial=signing.serial,
+        signing=signing,
+        requested_by=actor,
+    )
+    details = {"hosts": row.hosts, "profile": f"{row.profile} version {row.profile_version}", "serial": row.serial}
+    record(actor, "server-certificate.asked", subject=row, tbs_sha256=signing.tbs_sha256, **details)
     return row
 
 
@@ -299,12 +293,6 @@ def _from_csr(wish: ServerWish) -> _Subject:
 def _from_vault(key_type: str) -> _Subject:
     key = vault.create_key(key_type, purpose="server")
     return _Subject(bytes(key.public_key), key.key_type, key=key)
-
-
-def _drop(subject: _Subject) -> None:
-    """A key that was made for what was then refused has no use."""
-    if subject.key is not None:
-        vault.destroy_key(subject.key.pk)
 
 
 def _refusal(error: PkiError, wish: ServerWish) -> Refused:

@@ -72,6 +72,15 @@ def refusals(batch: Batch) -> dict[str, str]:
     return dict(Line.objects.filter(chunk__batch=batch).refused().values_list("text", "code"))
 
 
+def test_a_batch_that_was_sent_is_the_same_whatever_the_rules_say_by_now(
+    operator: User, vendor: Vendor, fleet: list[Gateway], automatic: Authority
+) -> None:
+    sent = ([Entry(fleet[0].eui)], Wish("a list", 365, "P-256"))
+    batch = create_batch(operator, vendor, *sent, idempotency_key="again")
+    set_policy(vendor, actor=operator, authority=automatic, approvals={"gateway-client": "none"})
+    assert create_batch(operator, vendor, *sent, idempotency_key="again") == batch
+
+
 def test_each_gateway_of_a_batch_gets_what_it_would_get_alone(
     operator: User, vendor: Vendor, fleet: list[Gateway], automatic: Authority
 ) -> None:

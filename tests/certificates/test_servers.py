@@ -121,20 +121,33 @@ def test_sent_twice_it_is_one(server: ServerCertificate, for_servers: Authority,
 
 
 def test_two_at_once_are_one(for_servers: Authority, operator: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fails without the look at the row after the IntegrityError; the key of the slower one is destroyed."""
-    real = server_certificates._reserve
+    """Fails without the look at the row after the IntegrityError; the slower one leaves no key."""
+    real = server_certificates._made_before
     slow = iter([True])
 
-    def be_late(*args: Any, **kwargs: Any) -> ServerCertificate:
+    def look_too_early(key: str) -> ServerCertificate | None:
         if next(slow, False):
             create(operator, for_servers, WISH, idempotency_key="s")
-        return real(*args, **kwargs)
+            return None
+        return real(key)
 
-    monkeypatch.setattr(server_certificates, "_reserve", be_late)
+    monkeypatch.setattr(server_certificates, "_made_before", look_too_early)
     made = create(operator, for_servers, WISH, idempotency_key="s")
     assert ServerCertificate.objects.get() == made
-    assert Key.objects.alive().filter(purpose="server").count() == 1
+    assert Key.objects.filter(purpose="server").count() == 1
     assert check_ledger().certificates == 1
+
+
+def test_whoever_dies_before_the_row_is_there_leaves_no_key(
+    for_servers: Authority, operator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object, **__: object) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(server_certificates, "_reserve", die)
+    with pytest.raises(SystemExit):
+        create(operator, for_servers, WISH, idempotency_key="s")
+    assert not Key.objects.filter(purpose="server").exists()
 
 
 @pytest.mark.parametrize(
