@@ -1,6 +1,7 @@
 """What people do in the demonstration: each act is a call of the service that the page would call, and its bell."""
 
 import re
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -19,7 +20,7 @@ from certadmin.demonstration.outside import OutsideAuthority, make_csr, make_lea
 from certificates import services as certificates
 from certificates.models import Batch, Certificate, Request
 from certificates.services import server_certificates, server_custody
-from certificates.services.batch_archive import confirm_receipt
+from certificates.services.batch_archive import confirm_receipt, open_archive
 from certificates.services.batch_checking import check_chunk
 from certificates.services.batch_issuing import issue_chunk
 from certificates.services.batches import Entry, Wish, create_batch, work_left
@@ -31,6 +32,7 @@ from gateways import services as gateways
 from gateways.models import Dispute, Gateway
 from outbox.models import Message
 from outbox.tasks import send_due
+from pki.age_lock import for_pass_phrase
 from pki.intake import UploadedFile
 from pki.profiles import ONE_YEAR, TLS_SERVER
 from trust.models import COMMON, Group
@@ -218,8 +220,9 @@ class Desk:
                 act(pk)
 
     def confirm_batch(self, person: Person, source: str) -> None:
-        """Say that the private keys of a batch arrived."""
+        """Take the archive of a batch, and say that its private keys arrived."""
         made = Batch.objects.get(vendor=self.vendors[person.vendor], source=f"EUIs of {source}")
+        open_archive(made, actor=self.person(person), lock=for_pass_phrase(secrets.token_urlsafe(24)))
         confirm_receipt(made, actor=self.person(person))
 
     def decide(self, eui: str, *, by: Person, is_issued: bool = True) -> None:

@@ -7,9 +7,10 @@ from contextlib import closing
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Max
 
 from accounts.models import Deployment, User
+from audit.models import Record
 from audit.services import record
 from certificates.models import Batch, Certificate
 from certificates.services.custody import sealed_key_pem
@@ -22,6 +23,7 @@ from pki.errors import PkiError
 
 COLUMNS = ("EUI", "Serial", "SHA-256", "Not after", "Folder")
 READ_AT_ONCE = 500
+KEYS_TAKEN = "batch.keys-downloaded"
 IDENTITY = "identity.age"
 HOW = """\
 The private keys of this archive are encrypted with age (https://age-encryption.org).
@@ -50,7 +52,7 @@ def open_archive(batch: Batch, *, actor: User, lock: AgeLock | None) -> Iterator
         raise Refused("kit-not-configured", "Station kits need the CUPS address and trust of the settings page.")
     if lock is not None:
         vault.check_kek()
-    action = "batch.archive-downloaded" if lock is None else "batch.keys-downloaded"
+    action = "batch.archive-downloaded" if lock is None else KEYS_TAKEN
     with transaction.atomic():
         record(actor, action, subject=batch, vendor_id=batch.vendor_id)
     return _write(batch, deployment, lock)
@@ -63,12 +65,16 @@ def manifest(batch: Batch) -> Iterator[str]:
 
 
 def confirm_receipt(batch: Batch, *, actor: User) -> int:
-    """Its holder has the keys: destroy ours. Return how many."""
+    """Its holder has the keys that were in the archive when it was taken last: destroy ours. Return how many."""
     _refuse_foreign(batch, actor)
+    taken = Record.objects.about("batch", batch.pk).filter(action=KEYS_TAKEN).aggregate(at=Max("at"))["at"]
+    if taken is None:
+        raise Refused("keys-not-taken", "Nobody has taken the archive with its keys yet. Download it first.")
     with transaction.atomic():
-        sealed = Certificate.objects.filter(request__chunk__batch=batch, key_confirmed_at__isnull=True).with_key()
-        keys = list(sealed.values_list("key", flat=True))
-        sealed.update(key_confirmed_at=clock.now())
+        waiting = Certificate.objects.filter(request__chunk__batch=batch, key_confirmed_at__isnull=True).with_key()
+        sealed = dict(waiting.filter(created_at__lte=taken).select_for_update(of=("self",)).values_list("pk", "key"))
+        keys = list(sealed.values())
+        Certificate.objects.filter(pk__any_of=list(sealed)).update(key_confirmed_at=clock.now())
         count = vault.destroy_keys(keys)
         record(actor, "batch.keys-received", subject=batch, vendor_id=batch.vendor_id, count=count)
     return count

@@ -8,6 +8,7 @@ import ssl
 import tarfile
 import zipfile
 from collections.abc import Callable
+from datetime import timedelta
 
 import pyrage  # type: ignore[import-untyped]  # it publishes none
 import pytest
@@ -25,7 +26,7 @@ from certificates.models import Batch, Certificate, Line
 from certificates.services import batch_sources, set_policy
 from certificates.services.batches import Entry, Wish, create_batch, work_left
 from certificates.tasks import work_on_chunk
-from core import bell
+from core import bell, clock
 from core.errors import Refused
 from gateways.models import Gateway
 from gateways.services import register
@@ -229,12 +230,29 @@ def test_keys_never_leave_unlocked(vendor_user: User, made: Batch, values: dict[
 
 def test_confirmed_keys_are_destroyed_and_no_longer_in_the_archive(vendor_user: User, made: Batch) -> None:
     client = signed_in(vendor_user)
+    values = {"keys": "1", "recipient": str(pyrage.x25519.Identity.generate().to_public())}
+    assert len(keys_in(client, made, values)) == len(EUIS)
     client.post(reverse("certificates:batch_receipt", args=[made.pk]))
     assert not [each for each in Certificate.objects.select_related("key") if each.has_sealed_key]
-    identity = pyrage.x25519.Identity.generate()
-    values = {"keys": "1", "recipient": str(identity.to_public())}
-    files = unpacked(client.post(reverse("certificates:batch_archive", args=[made.pk]), values))
-    assert not [name for name in files if name.endswith(".key.age")]
+    assert not keys_in(client, made, values)
+
+
+def test_only_keys_that_were_in_the_archive_are_destroyed(vendor_user: User, made: Batch) -> None:
+    """What a resumed chunk made after the download was never in anybody's hands."""
+    client = signed_in(vendor_user)
+    answer = client.post(reverse("certificates:batch_receipt", args=[made.pk]))
+    assert "Nobody has taken the archive" in answer.content.decode()
+    keys_in(client, made, {"keys": "1", "recipient": str(pyrage.x25519.Identity.generate().to_public())})
+    late = Certificate.objects.order_by("pk")[0]
+    Certificate.objects.filter(pk=late.pk).update(created_at=clock.now() + timedelta(minutes=1))
+    client.post(reverse("certificates:batch_receipt", args=[made.pk]))
+    sealed = [each for each in Certificate.objects.select_related("key") if each.has_sealed_key]
+    assert sealed == [late]
+
+
+def keys_in(client: Client, batch: Batch, values: dict[str, str]) -> list[str]:
+    files = unpacked(client.post(reverse("certificates:batch_archive", args=[batch.pk]), values))
+    return [name for name in files if name.endswith(".key.age")]
 
 
 def test_another_vendor_gets_nothing(other_vendor_user: User, made: Batch) -> None:
