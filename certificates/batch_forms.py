@@ -74,7 +74,8 @@ class BatchForm(StyledForm):
         super().__init__(*args, **kwargs)
         self._listed = listed
         if listed is not None:
-            choice = (LIST, "The gateways of the list that I came from: make new keys here")
+            many = f"{listed[: MAX_LINES + 1].count():,} " if user.is_vendor else ""  # for others, the vendor decides
+            choice = (LIST, f"The {many}gateways of the list that I came from: make new keys here")
             self.fields["source"].choices = [choice, *self.fields["source"].choices]  # type: ignore[attr-defined]
         if user.is_vendor:
             self.fields.pop("vendor")

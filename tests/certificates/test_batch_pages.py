@@ -149,6 +149,7 @@ def test_a_batch_is_made_of_a_filtered_list(
     assert link is not None
     shown = client.get(html.unescape(link[1])).content.decode()
     assert '<input type="hidden" name="filter" value="q=Mast"' in shown
+    assert "The 2 gateways of the list" in shown
     posted = {
         "source": "list", "filter": "q=Mast", "key_type": "P-256", "lifetime_days": "365", "idempotency_key": "l",
     }  # fmt: skip
