@@ -22,6 +22,7 @@ TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamT
 HTTP = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
 REPLACED = ("", "")  # what a test puts in the place of what in a recipe
+RELOADING = "Reloading HAProxy"
 ACCEPTED = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # to the key of RFC 6455 section 1.3
 
 
@@ -211,9 +212,19 @@ backend all
   server one 127.0.0.1:{backend.port}
 """)
     with _running([_sbin("haproxy"), "-W", "-f", str(file)], port, folder) as process:
-        # its master listens to no signal before it has seen that the worker stands
         wait_until(lambda: "Loading success" in (folder.parent / "log").read_text(), what="HAProxy's master")
-        yield Proxy(port, lambda: process.send_signal(signal.SIGUSR2))
+        yield Proxy(port, lambda: _reload_haproxy(process, folder.parent / "log"))
+
+
+def _reload_haproxy(process: subprocess.Popen[bytes], log: Path) -> None:
+    """Its master says when it reloads, and hears no signal for a moment after it has said that the worker stands."""
+    before = log.read_text().count(RELOADING)
+    for _ in range(20):
+        process.send_signal(signal.SIGUSR2)
+        with contextlib.suppress(TimeoutError):
+            wait_until(lambda: log.read_text().count(RELOADING) > before, seconds=1)
+            return
+    raise TimeoutError("HAProxy's master does not hear that it shall reload")
 
 
 def _sbin(name: str) -> str:
