@@ -64,6 +64,7 @@ def _vendor_is_invited(operator: Desk, vendor: Desk, screenshots: Path) -> None:
     expect(operator.page.get_by_text("is invited").first).to_be_visible()
     vendor.go("/dev/mail/")
     vendor.page.get_by_role("link", name=re.compile("invites you")).first.click()
+    vendor.page.wait_for_url(re.compile(r"/dev/mail/\d+/$"))  # and until it is loaded
     link = re.search(r"https?://\S+/invitations/\S+/", vendor.page.content())
     assert link
     vendor.go(link[0])
