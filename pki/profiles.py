@@ -3,7 +3,7 @@ theirs."""
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -106,19 +106,8 @@ TLS_SERVER = Profile(
 )
 
 # What mkcert makes on a developer's machine: localhost and names without a dot, two years and three months.
-DEVELOPMENT = Profile(
-    name="development",
-    version=1,
-    is_ca=False,
-    is_self_signed=False,
-    path_length=None,
-    key_usage=frozenset({"digitalSignature"}),
-    extended_key_usage=frozenset({"serverAuth"}),
-    key_types=_KEY_TYPES,
-    lifetimes=(DAYS_90, ONE_YEAR, timedelta(days=820)),
-    naming=Naming.HOSTS,
-    wildcards=True,
-    local_names=True,
+DEVELOPMENT = replace(
+    TLS_SERVER, name="development", lifetimes=(DAYS_90, ONE_YEAR, timedelta(days=820)), local_names=True
 )
 
 # A root restricts nothing by extended key usage: what it must allow is said by the authorities below it.
@@ -149,17 +138,7 @@ ISSUING = Profile(
 )
 
 # The same for servers, and with nothing but serverAuth: it can make no gateway that a network would believe.
-SERVER_ISSUING = Profile(
-    name="server-issuing",
-    version=1,
-    is_ca=True,
-    is_self_signed=False,
-    path_length=0,
-    key_usage=frozenset({"keyCertSign", "cRLSign"}),
-    extended_key_usage=frozenset({"serverAuth"}),
-    key_types=_KEY_TYPES,
-    lifetimes=(5 * ONE_YEAR, 10 * ONE_YEAR, 15 * ONE_YEAR),
-)
+SERVER_ISSUING = replace(ISSUING, name="server-issuing", extended_key_usage=frozenset({"serverAuth"}))
 
 # Signs OCSP responses for the authority that issued it (RFC 6960 section 4.2.2.2). It carries id-pkix-ocsp-nocheck
 # (section 4.2.2.2.1): nobody asks whether it is revoked itself, so it lives for two weeks only.
