@@ -17,11 +17,15 @@ class GatewayRow(NamedTuple):
     eui: str
     vendor_id: int
     name: str
-    notes: str
+    model: str
     registered_by_id: int
     registered_at: datetime
     current_authority_id: int | None
     current_not_after: datetime | None
+    current_profile: str
+    first_seen_at: datetime | None
+    last_seen_at: datetime | None
+    sightings: int
 
 
 class RequestRow(NamedTuple):
@@ -87,6 +91,11 @@ class KeyHolderRow(NamedTuple):
 
 def insert_gateways(rows: Iterable[GatewayRow]) -> None:
     bulk.insert(Gateway, GatewayRow._fields, rows)
+
+
+def insert_tags(rows: Iterable[tuple[int, int]]) -> None:
+    """Pairs of the ids of a gateway and of a tag."""
+    bulk.insert(Gateway.tags.through, ("gateway_id", "tag_id"), rows)
 
 
 def insert_requests(rows: Iterable[RequestRow]) -> None:

@@ -9,7 +9,10 @@ from django.db.models import Q
 from accounts.models import User, Vendor
 from cas.models import Authority
 from core import clock
+from gateways.custody_models import Claim, Dispute, EuiBlock
 from pki.eui import InvalidEui, read_eui
+
+__all__ = ["SOON", "Claim", "Dispute", "EuiBlock", "Gateway", "GatewayQuerySet", "Standing", "Tag"]
 
 SOON = timedelta(days=60)
 
@@ -21,6 +24,7 @@ class Standing(models.TextChoices):
     VALID = "valid", "Valid"
     SOON = "soon", "Ends soon"
     EXPIRED = "expired", "Expired"
+    RETIRED = "retired", "Retired"
 
 
 class GatewayQuerySet(models.QuerySet["Gateway"]):
@@ -39,7 +43,9 @@ class GatewayQuerySet(models.QuerySet["Gateway"]):
     def standing(self, standing: str, at: datetime) -> Self:
         """Those whose certificate stands like this at `at`."""
         ends = "current_not_after"
-        return self.filter(
+        if standing == Standing.RETIRED:
+            return self.filter(retired_at__isnull=False)
+        return self.in_use().filter(
             {
                 Standing.NONE: Q(**{f"{ends}__isnull": True}),
                 Standing.VALID: Q(**{f"{ends}__gt": at + SOON}),
@@ -48,14 +54,32 @@ class GatewayQuerySet(models.QuerySet["Gateway"]):
             }[Standing(standing)]
         )
 
+    def in_use(self) -> Self:
+        return self.filter(retired_at__isnull=True)
+
     def listed(self) -> Self:
         """With what a row of a list shows, and no more."""
         return self.select_related("vendor", "current_authority").only(
-            "eui", "name", "vendor__name", "current_authority__name", "current_not_after"
+            "eui", "name", "vendor__name", "current_authority__name", "current_not_after", "retired_at"
         )
 
     def disputed(self) -> Self:
         return self.filter(models.Exists(Dispute.objects.open().filter(gateway=models.OuterRef("pk"))))
+
+
+class Tag(models.Model):
+    """A word that a vendor, or an operator for it, puts on gateways to find them again."""
+
+    vendor = models.ForeignKey(Vendor, on_delete=models.CASCADE, related_name="tags", db_index=False)
+    name = models.CharField(max_length=40)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["vendor", "name"], name="tag_once_per_vendor")]
+        indexes = [models.Index(fields=["name"])]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Gateway(models.Model):
@@ -64,7 +88,9 @@ class Gateway(models.Model):
     eui = models.CharField(max_length=16, unique=True)
     vendor = models.ForeignKey(Vendor, on_delete=models.PROTECT, related_name="gateways", db_index=False)
     name = models.CharField(max_length=120, blank=True)
+    model = models.CharField(max_length=80, blank=True)
     notes = models.TextField(blank=True)
+    tags = models.ManyToManyField(Tag, blank=True, related_name="gateways")
     registered_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     registered_at = models.DateTimeField(default=clock.now)
     # its certificate in force that lasts longest, and until when that is accepted: its own end, or its authority's
@@ -73,6 +99,13 @@ class Gateway(models.Model):
         Authority, null=True, blank=True, on_delete=models.PROTECT, related_name="current_gateways"
     )
     current_not_after = models.DateTimeField(null=True, blank=True)
+    current_profile = models.CharField(max_length=40, blank=True)  # empty where its own CA issued it
+    retired_at = models.DateTimeField(null=True, blank=True)  # it has no certificate in force, and gets none
+    # where it was seen checking in. Without a sighting nothing is known, which is not the same as silent
+    first_seen_at = models.DateTimeField(null=True, blank=True)
+    last_seen_at = models.DateTimeField(null=True, blank=True)
+    last_seen_sha256 = models.CharField(max_length=64, blank=True)  # of the leaf that it showed then
+    sightings = models.PositiveIntegerField(default=0)
 
     objects = GatewayQuerySet.as_manager()
 
@@ -92,45 +125,10 @@ class Gateway(models.Model):
     @property
     def standing(self) -> Standing:
         end, now = self.current_not_after, clock.now()
+        if self.retired_at:
+            return Standing.RETIRED
         if end is None:
             return Standing.NONE
         if end <= now:
             return Standing.EXPIRED
         return Standing.SOON if end <= now + SOON else Standing.VALID
-
-
-class DisputeQuerySet(models.QuerySet["Dispute"]):
-    def open(self) -> Self:
-        return self.filter(closed_at__isnull=True)
-
-
-class Dispute(models.Model):
-    """A second claim on an EUI: never a certificate, always an operator's decision."""
-
-    class Outcome(models.TextChoices):
-        KEPT = "kept", "Stays with its owner"
-        TRANSFERRED = "moved", "Moved to the claimant"
-
-    gateway = models.ForeignKey(Gateway, on_delete=models.CASCADE, related_name="disputes")
-    claimant = models.ForeignKey(Vendor, on_delete=models.CASCADE, related_name="disputes")
-    claimed_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
-    claimed_at = models.DateTimeField(default=clock.now)
-    closed_at = models.DateTimeField(null=True, blank=True)
-    closed_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    outcome = models.CharField(max_length=10, choices=Outcome, blank=True)
-    reason = models.TextField(blank=True)
-
-    objects = DisputeQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["-id"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["gateway", "claimant"],
-                name="one_open_dispute_per_claimant",
-                condition=models.Q(closed_at__isnull=True),
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.claimant} claims {self.gateway}"

@@ -296,7 +296,7 @@ def _certificate_rows(
 def _refresh_current(batch: Batch, wanted: Sequence[Wanted]) -> None:
     for end in {each.reservation.not_after for each in wanted}:
         mine = [each.gateway_id for each in wanted if each.reservation.not_after == end]
-        refresh_after_issue(mine, batch.vendor_id, batch.authority, end)
+        refresh_after_issue(mine, batch.vendor_id, batch.authority, end, batch.profile)
 
 
 def _tell(batch: Batch, wanted: Sequence[Wanted], certificates: Sequence[CertificateRow]) -> None:

@@ -287,7 +287,7 @@ def world() -> World:
     """One vendor with an authority of its own, and one authority of ours."""
     since, until = NOW + BEGIN * DAY, NOW + 3000 * DAY
     own = Signer(1, "", b"", since, until)
-    maker = Maker(1, 1, "Liv", "020C10FFFE", weight=1.0, issued=0.0, own=(own,))
+    maker = Maker(1, 1, "Liv", "020C10FFFE", weight=1.0, issued=0.0, own=(own,), tags={})
     return World(1, NOW, (maker,), (replace(own, authority_id=2),))
 
 

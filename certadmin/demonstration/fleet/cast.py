@@ -10,9 +10,11 @@ from cas.services.operate import Plan
 from certadmin.demonstration import outside
 from certadmin.demonstration.cast import INES, SIGRID, TOMAS, Company, Person
 from certadmin.demonstration.desk import Desk
+from certadmin.demonstration.fleet.plan import TAGS
 from certadmin.demonstration.fleet.world import MOST, Maker, Signer, World, eui
 from certadmin.demonstration.outside import OutsideAuthority
 from certadmin.demonstration.timetable import Timetable
+from gateways.models import Tag
 
 BEGIN = -2700.0  # days from now, and so are all below
 YEAR = 365
@@ -119,14 +121,16 @@ class Cast:
     def _maker(self, member: Member, weight: float) -> Maker:
         person = self.desk.person(member.person)
         own = self.own.get(member.company.name, [])
+        vendor = self.desk.vendors[member.company.name]
         return Maker(
-            vendor_id=self.desk.vendors[member.company.name].pk,
+            vendor_id=vendor.pk,
             person_id=person.pk,
             person=person.name,
             prefix=member.company.prefix,
             weight=weight,
             issued=member.issued,
             own=tuple(_signer(self.desk.authorities[each.name], each.private_key) for each in own),
+            tags={name: Tag.objects.get_or_create(vendor=vendor, name=name)[0].pk for name in TAGS},
         )
 
     def _operated(self) -> tuple[Signer, ...]:

@@ -16,6 +16,8 @@ FORGOTTEN = 0.06  # of the gateways that have any: nobody renewed in time
 REVOKED = 0.012  # of the certificates
 USUAL_DAYS = 365  # of a certificate that was renewed since
 SHORTEST = 30 * DAY  # left of a vendor's authority that still signs
+UNKNOWN, SILENT = 0.3, 0.02  # of the gateways: never seen by a proxy that tells us, and not seen for weeks
+CHECKS_IN = 1  # day between two sightings, about
 REASONS = Signing.Reason.values
 HARDWARE = ("indoor, 8 channels", "outdoor, 8 channels", "outdoor, 16 channels", "outdoor, 8 channels, LTE backhaul")
 TAGS = ("mast", "roof", "tunnel", "street cabinet", "solar", "spare", "pilot")
@@ -53,10 +55,19 @@ class PlannedGateway:
 
     eui: str
     name: str
-    notes: str
+    model: str
+    tags: list[str]
     maker: Maker
     registered_at: datetime
     leaves: list[PlannedLeaf]
+    first_seen_at: datetime | None = None
+    last_seen_at: datetime | None = None
+
+    @property
+    def sightings(self) -> int:
+        if self.first_seen_at is None or self.last_seen_at is None:
+            return 0
+        return (self.last_seen_at - self.first_seen_at) // (CHECKS_IN * DAY) + 1
 
     @property
     def current(self) -> PlannedLeaf | None:
@@ -82,14 +93,20 @@ def _gateway(world: World, maker: Maker, *, number: int, certificates: int, dice
     signers = world.operated if dice.random() < maker.issued else maker.own
     leaves = _leaves(world, signers, certificates, dice)
     came = leaves[0].created_at if leaves else world.now - dice.expovariate(1 / 90) * DAY
-    return PlannedGateway(
+    planned = PlannedGateway(
         eui=eui(maker.prefix, number),
         name=f"{dice.choice(NAMES)} {number % 900 + 1}",
-        notes=f"Model: {dice.choice(HARDWARE)}. Tags: {', '.join(dice.sample(TAGS, 2))}.",
+        model=dice.choice(HARDWARE),
+        tags=dice.sample(TAGS, 2),
         maker=maker,
         registered_at=came - dice.uniform(0, 20) * DAY,
         leaves=leaves,
     )
+    if leaves and dice.random() > UNKNOWN:
+        planned.first_seen_at = min(came + DAY, world.now)
+        gone = dice.uniform(20, 90) if dice.random() < SILENT else dice.uniform(0, CHECKS_IN)
+        planned.last_seen_at = max(planned.first_seen_at, world.now - gone * DAY)
+    return planned
 
 
 def _leaves(world: World, signers: Sequence[Signer], count: int, dice: random.Random) -> list[PlannedLeaf]:

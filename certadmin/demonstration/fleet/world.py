@@ -1,5 +1,6 @@
 """The values that a fleet is made of: who makes gateways, and who signs for them. No rows, no settings."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -27,7 +28,7 @@ class Signer:
 @dataclass(frozen=True, slots=True)
 class Maker:
     """A vendor: `prefix` (ten hex digits) begins its EUIs, `person` speaks for it, `weight` is its part of the fleet,
-    and `issued` the part of its gateways that get their certificates here."""
+    `issued` the part of its gateways that get their certificates here, and `tags` has the ids of its tags."""
 
     vendor_id: int
     person_id: int
@@ -36,6 +37,7 @@ class Maker:
     weight: float
     issued: float
     own: tuple[Signer, ...]
+    tags: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 will sign; when that is committed, the vault signs; then the certificates. What was done stands in the record once for
 each chunk, not once for each certificate."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -46,6 +46,7 @@ def write_chunk(world: World, first: int, count: int) -> Written:
     with transaction.atomic(durable=True):
         ids = bulk.take_ids(Gateway, count)
         certificates.insert_gateways(map(_gateway_row, ids, gateways))
+        certificates.insert_tags(_tags(ids, gateways))
         reservations = list(map(_reservation, bulk.take_ids(Signing, len(ours)), ours))
         register.reserve_many(reservations)
     ders = register.sign_many(reservations)
@@ -94,12 +95,21 @@ def _gateway_row(pk: int, planned: PlannedGateway) -> GatewayRow:
         planned.eui,
         planned.maker.vendor_id,
         planned.name,
-        planned.notes,
+        planned.model,
         planned.maker.person_id,
         planned.registered_at,
         current.signer.authority_id if current else None,
         current.accepted_until if current else None,
+        GATEWAY_CLIENT.name if current and current.signer.key_id else "",
+        planned.first_seen_at,
+        planned.last_seen_at,
+        planned.sightings,
     )
+
+
+def _tags(pks: Sequence[int], gateways: Sequence[PlannedGateway]) -> Iterator[tuple[int, int]]:
+    for pk, planned in zip(pks, gateways, strict=True):
+        yield from ((pk, planned.maker.tags[name]) for name in planned.tags)
 
 
 def _reservation(pk: int, leaf: Leaf) -> Reservation:
