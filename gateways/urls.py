@@ -2,15 +2,15 @@
 
 from django.urls import URLPattern, path
 
-from gateways import views
+from gateways.views import custody, gateways, lists
 
 app_name = "gateways"
 urlpatterns: list[URLPattern] = [
-    path("", views.list_gateways, name="list"),
-    path("export.csv", views.export, name="export"),
-    path("register/", views.register, name="register"),
-    path("register/reading/", views.reading, name="reading"),
-    path("disputes/", views.disputes, name="disputes"),
-    path("<int:pk>/", views.detail, name="detail"),
-    path("<int:pk>/edit/", views.edit, name="edit"),
+    path("", lists.list_gateways, name="list"),
+    path("export.csv", lists.export, name="export"),
+    path("register/", gateways.register, name="register"),
+    path("register/reading/", gateways.reading, name="reading"),
+    path("disputes/", custody.disputes, name="disputes"),
+    path("<int:pk>/", gateways.detail, name="detail"),
+    path("<int:pk>/edit/", gateways.edit, name="edit"),
 ]

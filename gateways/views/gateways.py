@@ -1,46 +1,25 @@
-"""Pages about gateways."""
+"""Pages about one gateway."""
 
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse, QueryDict, StreamingHttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.access import SignedInRequest, allowed
 from accounts.models import Vendor
 from audit.models import Record
-from core import clock, csv, keyset
+from core import clock
 from core.forms import attempt
 from core.pages import page
 from core.templatetags.ui import span_in_words
 from gateways import services
-from gateways.filters import DEFAULT_SORT, SORTS, filtered
 from gateways.forms import DescriptionForm, RegisterForm
-from gateways.models import Dispute, Gateway, Standing
+from gateways.models import Dispute, Gateway
 from pki.eui import InvalidEui, read_eui, to_dashed, to_id6
 
 HISTORY = 12
-COLUMNS = ("EUI", "Name", "Vendor", "Authority", "Ends", "State")
-
-
-@require_GET
-@allowed("read")
-def list_gateways(request: SignedInRequest) -> HttpResponse:
-    chosen, gateways = filtered(request.GET, request=request)
-    shown = keyset.paginate(gateways.listed(), request.GET, sorts=SORTS, default=DEFAULT_SORT)
-    disputes = Dispute.objects.open().count() if request.user.sees_all else 0
-    context = {"filter": chosen, "page": shown, "disputes": disputes, "filters": _filters_in_use(request.GET)}
-    return page(request, "gateways/list.html", context, fragment="gateways/_list.html")
-
-
-@require_GET
-@allowed("read")
-def export(request: SignedInRequest) -> StreamingHttpResponse:
-    """Exactly the rows of the list, in its order."""
-    _, gateways = filtered(request.GET, request=request)
-    ordered = keyset.sorted_as(gateways.listed(), request.GET, sorts=SORTS, default=DEFAULT_SORT)
-    return csv.attachment("gateways.csv", COLUMNS, (_csv_row(gateway) for gateway in ordered.iterator(2000)))
 
 
 @require_http_methods(["GET", "POST"])
@@ -103,34 +82,9 @@ def edit(request: SignedInRequest, pk: int) -> HttpResponse:
     return page(request, "gateways/edit.html", {"gateway": gateway, "form": form})
 
 
-@require_GET
-@allowed("read_all")
-def disputes(request: SignedInRequest) -> HttpResponse:
-    rows = Dispute.objects.select_related("gateway__vendor", "claimant", "claimed_by", "closed_by")
-    open_ones = rows.open().order_by("pk")[:200]
-    closed = rows.filter(closed_at__isnull=False).order_by("-closed_at")[:50]
-    return page(request, "gateways/disputes.html", {"disputes": open_ones, "closed": closed})
-
-
 def _ending(gateway: Gateway) -> str:
     end = gateway.current_not_after
     return f"Certificate ends in {span_in_words(end - clock.now())}" if end else ""
-
-
-def _filters_in_use(query: QueryDict) -> int:
-    return sum(1 for name in ("vendor", "authority", "state") if query.get(name))
-
-
-def _csv_row(gateway: Gateway) -> tuple[str, ...]:
-    ends = gateway.current_not_after
-    return (
-        gateway.eui,
-        gateway.name,
-        gateway.vendor.name,
-        gateway.current_authority.name if gateway.current_authority else "",
-        ends.isoformat() if ends else "",
-        Standing(gateway.standing).label,
-    )
 
 
 def _taken(form: RegisterForm, request: SignedInRequest) -> dict[str, Any]:

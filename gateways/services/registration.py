@@ -1,4 +1,4 @@
-"""What people do with gateways: register, describe, and decide who owns a disputed one."""
+"""Registering gateways, and describing them."""
 
 from datetime import timedelta
 
@@ -42,39 +42,6 @@ def describe(gateway: Gateway, *, actor: User, name: str, notes: str) -> Gateway
         record(actor, "gateway.described", subject=gateway, vendor_id=gateway.vendor_id, name=name)
     gateway.name, gateway.notes = name, notes
     return gateway
-
-
-def close_dispute(dispute: Dispute, *, actor: User, outcome: str, reason: str) -> Dispute:
-    """Decide who owns a disputed gateway: `certificates.services.decide_dispute` calls this, and in the same
-    transaction settles what was certified for the former owner."""
-    if not actor.is_operator:
-        raise Forbidden("not-for-your-role", "Only an operator decides a dispute.")
-    with transaction.atomic():
-        closed = Dispute.objects.open().filter(pk=dispute.pk)
-        if not closed.update(closed_at=clock.now(), closed_by=actor, outcome=outcome, reason=reason):
-            raise Refused("dispute-closed", "This dispute was decided already. Reload the page to see how.")
-        dispute.refresh_from_db()
-        record(actor, "dispute.closed", subject=dispute, vendor_id=dispute.claimant_id, outcome=outcome, reason=reason)
-        if outcome == Dispute.Outcome.TRANSFERRED:
-            _move(dispute.gateway, to=dispute.claimant, actor=actor)
-    return dispute
-
-
-def refuse_disputed(gateway: Gateway) -> None:
-    """Raise while somebody else claims the gateway: a second claim is never answered by a certificate (G12)."""
-    if Dispute.objects.open().filter(gateway=gateway).exists():
-        raise Refused(
-            "gateway-disputed",
-            "Somebody else claims this EUI too, so no certificate is made for it. An operator decides who owns it.",
-        )
-
-
-def _move(gateway: Gateway, *, to: Vendor, actor: User) -> None:
-    before = gateway.vendor
-    # what the former owner wrote is none of the new one's business
-    Gateway.objects.filter(pk=gateway.pk).update(vendor=to, name="", notes="")
-    for vendor in (before, to):
-        record(actor, "gateway.moved", subject=gateway, vendor_id=vendor.pk)
 
 
 def _refuse_foreign(actor: User, vendor: Vendor) -> None:
