@@ -9,10 +9,10 @@ from django.db.models import Q
 from accounts.models import User, Vendor
 from cas.models import Authority
 from core import clock
-from gateways.custody_models import Claim, Dispute, EuiBlock
+from gateways.custody_models import Claim, ClaimQuerySet, Dispute, EuiBlock
 from pki.eui import InvalidEui, read_eui
 
-__all__ = ["SOON", "Claim", "Dispute", "EuiBlock", "Gateway", "GatewayQuerySet", "Standing", "Tag"]
+__all__ = ["SOON", "Claim", "ClaimQuerySet", "Dispute", "EuiBlock", "Gateway", "GatewayQuerySet", "Standing", "Tag"]
 
 SOON = timedelta(days=60)
 

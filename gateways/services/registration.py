@@ -1,42 +1,50 @@
 """Registering gateways, and describing them."""
 
-from datetime import timedelta
-
-from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from accounts.models import User, Vendor
 from audit.services import record
-from core import clock
-from core.errors import Forbidden, Refused, TooMany
-from gateways.models import Dispute, Gateway
+from core.errors import Refused
+from gateways.models import Claim, Dispute, Gateway
+from gateways.services.blocks import holder_of
+from gateways.services.claims import claim, settle_own
+from gateways.services.limits import refuse_foreign, refuse_mass
 from pki.eui import is_canonical
 
-DAY = timedelta(days=1)
+OUTSIDE = "eui-outside-blocks"
 
 
-def register(actor: User, vendor: Vendor, eui: str, name: str = "") -> Gateway:
-    """Register the canonical `eui` for `vendor`.
+def register_or_claim(actor: User, vendor: Vendor, eui: str, name: str = "", *, model: str = "") -> Gateway | Claim:
+    """The same as `register`, but where a vendor's EUI lies outside of its blocks, the answer is a claim: an operator
+    decides, and until then there is no gateway."""
+    try:
+        return register(actor, vendor, eui, name, model=model)
+    except Refused as refusal:
+        if refusal.code != OUTSIDE:
+            raise
+    return claim(actor, vendor, eui, name=name, model=model)
 
-    A claim on another vendor's EUI is refused as `eui-taken`, and stays on record as a dispute: call this outside
+
+def register(actor: User, vendor: Vendor, eui: str, name: str = "", *, model: str = "") -> Gateway:
+    """Register the canonical `eui` for `vendor`: freely inside of its blocks, and where an operator does it.
+
+    A claim on another vendor's gateway is refused as `eui-taken`, and stays on record as a dispute: call this outside
     of transactions, or the record would go with the refusal (G12).
     """
     if not is_canonical(eui):
         raise Refused("eui-not-canonical", "An EUI is registered as 16 upper-case hex digits.", field="eui")
-    _refuse_foreign(actor, vendor)
-    _refuse_mass(actor, vendor)
-    try:
-        with transaction.atomic():
-            gateway = Gateway.objects.create(eui=eui, vendor=vendor, name=name, registered_by=actor)
-            record(actor, "gateway.registered", subject=gateway, vendor_id=vendor.pk, name=name)
-            return gateway
-    except IntegrityError:
-        raise _refuse_taken(actor, vendor, Gateway.objects.get(eui=eui)) from None
+    refuse_foreign(actor, vendor)
+    if found := Gateway.objects.filter(eui=eui).first():
+        raise _refuse_taken(actor, vendor, found)
+    if actor.is_vendor and holder_of(eui) != vendor.pk:
+        message = "This EUI lies outside of your blocks. Claim it, and an operator decides."
+        raise Refused(OUTSIDE, message, field="eui")
+    return _register(actor, vendor, eui, name=name, model=model)
 
 
 def describe(gateway: Gateway, *, actor: User, name: str, notes: str) -> Gateway:
     """Change what people wrote about a gateway."""
-    _refuse_foreign(actor, gateway.vendor)
+    refuse_foreign(actor, gateway.vendor)
     with transaction.atomic():
         Gateway.objects.filter(pk=gateway.pk).update(name=name, notes=notes)
         record(actor, "gateway.described", subject=gateway, vendor_id=gateway.vendor_id, name=name)
@@ -44,28 +52,22 @@ def describe(gateway: Gateway, *, actor: User, name: str, notes: str) -> Gateway
     return gateway
 
 
-def _refuse_foreign(actor: User, vendor: Vendor) -> None:
-    if actor.is_vendor and actor.vendor_id != vendor.pk:
-        raise Forbidden("not-your-vendor", "You can do this for your own company only.")
-
-
-def _refuse_mass(actor: User, vendor: Vendor) -> None:
-    """Bound what one vendor can register, or find out about others, in a day. Operators know what they do."""
-    if actor.is_operator:
-        return
-    since = clock.now() - DAY
-    begun = vendor.gateways.filter(registered_at__gt=since).count()
-    begun += vendor.disputes.filter(claimed_at__gt=since).count()
-    if begun >= settings.GATEWAYS_PER_DAY:
-        raise TooMany(
-            "too-many-gateways",
-            f"{settings.GATEWAYS_PER_DAY} gateways a day can be registered. Go on tomorrow, or ask an operator.",
-        )
+def _register(actor: User, vendor: Vendor, eui: str, *, name: str, model: str) -> Gateway:
+    try:
+        with transaction.atomic():
+            about = {"name": name, "model": model, "registered_by": actor}
+            gateway = Gateway.objects.create(eui=eui, vendor=vendor, **about)
+            record(actor, "gateway.registered", subject=gateway, vendor_id=vendor.pk, name=name)
+            settle_own(vendor, [eui], actor=actor)
+            return gateway
+    except IntegrityError:
+        raise _refuse_taken(actor, vendor, Gateway.objects.get(eui=eui)) from None
 
 
 def _refuse_taken(actor: User, vendor: Vendor, gateway: Gateway) -> Refused:
     if gateway.vendor_id == vendor.pk:
         return Refused("eui-registered", "This gateway is registered already.", field="eui")
+    refuse_mass(actor, vendor)
     with transaction.atomic(durable=True):
         dispute, is_new = Dispute.objects.open().get_or_create(
             gateway=gateway, claimant=vendor, closed_at=None, defaults={"claimed_by": actor}
