@@ -291,6 +291,7 @@ class Certificate(models.Model):
     key_type = models.CharField(max_length=60)
     spki_sha256 = models.CharField(max_length=64)
     created_at = models.DateTimeField(default=clock.now)
+    handed_over_at = models.DateTimeField(null=True, blank=True)  # with its gateway, by another vendor
     revoked_at = models.DateTimeField(null=True, blank=True)
     revocation_reason = models.CharField(max_length=30, blank=True, choices=Signing.Reason)
     revoked_by = models.ForeignKey(

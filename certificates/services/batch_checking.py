@@ -24,7 +24,7 @@ COLUMNS = ("id", "eui", "gateway_id", "public_key", "spki_sha256", "key_type", "
 OWNED, DISPUTED, HELD = "no-such-gateway", "gateway-disputed", "key-in-use"
 OF_AUTHORITY = "key-of-an-authority"
 WORDS = {
-    OWNED: "No gateway of this vendor has this EUI. Register it first.",
+    OWNED: "No gateway of this vendor that is in use has this EUI. Register it first.",
     DISPUTED: "Somebody else claims this EUI too. An operator decides who owns it.",
     HELD: "Another gateway uses this key. Make a key on each gateway.",
     OF_AUTHORITY: OF_AN_AUTHORITY,
@@ -78,7 +78,7 @@ def check_lines(vendor_id: int, lines: Iterable[Line], profile: Profile) -> list
 def judge(vendor_id: int, seen: Sequence[Seen]) -> None:
     """Refuse those whose gateway is not the vendor's or is disputed, and those whose key another gateway has."""
     owned = Gateway.objects.filter(vendor=vendor_id, eui__any_of=[each.eui for each in seen])
-    gateways = dict(owned.values_list("eui", "pk"))
+    gateways = dict(owned.in_use().values_list("eui", "pk"))
     disputed = set(Dispute.objects.open().filter(gateway__any_of=gateways.values()).values_list("gateway", flat=True))
     for each in seen:
         each.gateway_id = gateways.get(each.eui)

@@ -14,13 +14,13 @@ from cas.models import Authority
 from certificates.models import Certificate, CertificateQuerySet
 from certificates.services import mails
 from certificates.services.current import refresh_after_revocation
+from certificates.services.many import parts, picked
 from certificates.services.revocation import refuse_unknown
 from core import clock
-from core.errors import Forbidden, Refused
+from core.errors import Forbidden
 from keys import services as vault
 
 MOST = 20_000
-CHUNK = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +60,12 @@ def preview(chosen: CertificateQuerySet) -> Preview:
 def revoke_many(chosen: CertificateQuerySet, *, actor: User, reason: str, typed: str) -> int:
     """Revoke what of `chosen` is in force, once its number was `typed`. It cannot be taken back.
 
-    In parts of 1,000, each a transaction of its own: what an interrupted act left is revoked by doing it again.
+    What an interrupted act left is revoked by doing it again.
     """
     refuse_unknown(reason)
-    pks = list(_open(chosen).order_by("pk").values_list("pk", flat=True)[: MOST + 1])
-    if len(pks) > MOST:
-        raise Refused("too-many", f"At most {MOST:,} are revoked at once. Narrow the filter.", field="typed")
-    if not pks:
-        raise Refused("nothing-to-revoke", "Nothing that is in force fits this filter any more.", field="typed")
-    if typed.replace(",", "").replace(" ", "") != str(len(pks)):
-        raise Refused("number-needed", f"Type {len(pks)} to revoke that many certificates.", field="typed")
-    for first in range(0, len(pks), CHUNK):
-        _revoke_part(pks[first : first + CHUNK], actor, reason)
+    pks = picked(_open(chosen), typed=typed, most=MOST)
+    for part in parts(pks):
+        revoke_part(part, actor, reason)
     return len(pks)
 
 
@@ -79,7 +73,10 @@ def _open(chosen: CertificateQuerySet) -> CertificateQuerySet:
     return chosen.filter(revoked_at__isnull=True, not_after__gt=clock.now())
 
 
-def _revoke_part(pks: Sequence[int], actor: User, reason: str) -> None:
+def revoke_part(pks: Sequence[int], actor: User, reason: str) -> None:
+    """Revoke those of these certificates that are not revoked, with their signatures and sealed keys."""
+    if not pks:
+        return
     with transaction.atomic():
         # a second one that revokes the same waits here, and finds nothing left
         fresh = Certificate.objects.filter(pk__any_of=pks, revoked_at__isnull=True)

@@ -29,6 +29,17 @@ def refresh_current(gateway_id: int) -> None:
     Gateway.objects.filter(pk=gateway_id).update(**current)
 
 
+def refresh_owned(gateways: Sequence[int]) -> None:
+    """The same for many that changed hands or went out of use: few have a certificate of their owner's in force, and
+    those are looked at one by one."""
+    owned = Certificate.objects.in_force(clock.now()).filter(gateway__any_of=gateways, vendor=F("gateway__vendor_id"))
+    certified = set(owned.values_list("gateway", flat=True))
+    bare = [pk for pk in gateways if pk not in certified]
+    Gateway.objects.filter(pk__any_of=bare).update(current_authority=None, current_not_after=None, current_profile="")
+    for pk in certified:
+        refresh_current(pk)
+
+
 def refresh_after_issue(
     gateways: Iterable[int], vendor_id: int, authority: Authority, not_after: datetime, profile: str
 ) -> None:

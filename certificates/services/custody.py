@@ -1,5 +1,6 @@
 """Private keys made here: sealed until their holder has them or the time is over, then destroyed."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -90,16 +91,16 @@ def destroy_due_keys() -> int:
     return count
 
 
-def destroy_keys_left_behind(gateway_id: int, *, actor: User) -> None:
-    """Destroy what is sealed for the former owners of a gateway: they have no use for it, and it is nobody else's.
+def destroy_keys_left_behind(gateways: Sequence[int], *, actor: User) -> None:
+    """Destroy what is sealed for the former owners of gateways: they have no use for it, and it is nobody else's.
 
     What a worker has in hand at that moment is refused to everybody, and destroyed by the schedule.
     """
-    left = Certificate.objects.left_behind().filter(gateway_id=gateway_id).with_key()
+    left = Certificate.objects.left_behind().filter(gateway__any_of=gateways).with_key()
     for certificate in left.select_related("gateway"):
         Certificate.objects.filter(pk=certificate.pk).update(key_until=clock.now())
         _destroy(certificate, certificate.key_id, actor=actor)
-    ended = Request.objects.left_behind().filter(gateway_id=gateway_id).with_key_to_destroy(clock.now())
+    ended = Request.objects.left_behind().filter(gateway__any_of=gateways).with_key_to_destroy(clock.now())
     for request in ended.select_related("gateway"):
         _destroy(request, request.key_id, actor=actor)
 

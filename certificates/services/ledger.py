@@ -132,7 +132,7 @@ def _check_request(row: Certificate, request: Request, facts: CertificateFacts, 
     signing = request.signing
     same = (
         ("gateway", row.gateway_id, request.gateway_id),
-        ("vendor", row.vendor_id, request.vendor_id),
+        ("vendor", request.vendor_id if row.handed_over_at else row.vendor_id, request.vendor_id),
         ("authority", row.authority_id, request.authority_id),
         ("serial", row.serial, request.serial),
         ("profile", signing and (signing.profile, signing.profile_version), (request.profile, request.profile_version)),

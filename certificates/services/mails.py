@@ -8,6 +8,8 @@ from django.urls import reverse
 from accounts.models import Deployment, User, Vendor
 from accounts.services import recipients
 from certificates.models import Batch, Certificate, Request
+from core import clock
+from gateways.models import Gateway
 from outbox.services import queue_mail
 
 
@@ -59,6 +61,27 @@ def tell_many_revoked(vendor: Vendor, certificates: Sequence[Certificate], *, ac
             template="certificates_revoked",
             context=context,
         )
+
+
+def tell_moved(
+    vendor: Vendor, gateways: Sequence[Gateway], *, actor: User, fate: str, reason: str, is_gone: bool
+) -> None:
+    """One mail about all of them for each of the vendor's people and contacts, in the caller's transaction."""
+    context = {
+        "deployment": _deployment_name(),
+        "vendor": vendor.name,
+        "is_gone": is_gone,
+        "fate": fate,
+        "count": len(gateways),
+        "euis": [each.eui for each in gateways[:20]],
+        "more": max(len(gateways) - 20, 0),
+        "moved_by": actor.name,
+        "reason": reason,
+        "url": settings.PUBLIC_URL + reverse("gateways:list"),
+    }
+    for address in recipients.for_vendor(vendor):
+        key = f"gateways_moved:{gateways[0].pk}:{len(gateways)}:{clock.now().isoformat()}:{address}"
+        queue_mail(key=key, to=address, template="gateways_moved", context=context)
 
 
 def tell_about_batch(batch: Batch, *, template: str, **counts: int) -> None:

@@ -1,5 +1,7 @@
 """Who owns a disputed gateway, and what follows from it for certificates, keys and requests."""
 
+from collections.abc import Sequence
+
 from django.db import transaction
 
 from accounts.models import User
@@ -12,6 +14,7 @@ from gateways.models import Dispute
 from gateways.services import close_dispute
 
 MOVED = "The gateway belongs to another vendor by now."
+RETIRED = "The gateway is out of use."
 
 
 def decide_dispute(dispute: Dispute, *, actor: User, outcome: str, reason: str) -> Dispute:
@@ -20,18 +23,20 @@ def decide_dispute(dispute: Dispute, *, actor: User, outcome: str, reason: str) 
     with transaction.atomic():
         closed = close_dispute(dispute, actor=actor, outcome=outcome, reason=reason)
         if outcome == Dispute.Outcome.TRANSFERRED:
-            _end_waiting(closed.gateway_id, actor)
-            destroy_keys_left_behind(closed.gateway_id, actor=actor)
+            end_waiting([closed.gateway_id], actor)
+            destroy_keys_left_behind([closed.gateway_id], actor=actor)
             refresh_current(closed.gateway_id)
     return closed
 
 
-def _end_waiting(gateway_id: int, actor: User) -> None:
-    """Those that were approved are stopped by whoever takes them up."""
-    waiting = Request.objects.waiting().left_behind().filter(gateway_id=gateway_id)
+def end_waiting(gateways: Sequence[int], actor: User, *, why: str = MOVED) -> None:
+    """End what was asked for gateways that moved, or went out of use, and nobody decided. Requests that were approved
+    are stopped by whoever takes them up."""
+    waiting = Request.objects.waiting().filter(gateway__any_of=gateways)
+    waiting = waiting.left_behind() if why == MOVED else waiting
     for request in waiting.select_related("gateway", "vendor", "authority", "decided_by"):
-        ended = {"state": Request.State.FAILED, "failure": MOVED}
+        ended = {"state": Request.State.FAILED, "failure": why}
         if Request.objects.waiting().filter(pk=request.pk).update(**ended):
-            request.state, request.failure = Request.State.FAILED, MOVED
-            record(actor, "request.failed", subject=request, vendor_id=request.vendor_id, why=MOVED)
+            request.state, request.failure = Request.State.FAILED, why
+            record(actor, "request.failed", subject=request, vendor_id=request.vendor_id, why=why)
             mails.tell_vendor(request, template="request_failed")

@@ -12,7 +12,7 @@ from core import clock
 from core.errors import Forbidden, Refused
 from core.logs import one_line
 from gateways.models import Gateway
-from gateways.services import refuse_disputed
+from gateways.services import refuse_unfit
 from pki.eui import is_canonical
 from pki.facts import CertificateFacts
 from pki.intake import UploadedFile, read_files
@@ -26,7 +26,7 @@ def record_leaf(actor: User, gateway: Gateway, content: bytes) -> Certificate:
     """Record a gateway's certificate. It carries that EUI and chains to an authority of the gateway's vendor."""
     if not actor.is_operator and actor.vendor_id != gateway.vendor_id:
         raise Forbidden("not-your-gateway", "You can record certificates of your own gateways only.")
-    refuse_disputed(gateway)
+    refuse_unfit(gateway)
     facts = _only_one(content)
     _refuse_unfit(facts, gateway)
     authority = _issuer(facts, gateway)

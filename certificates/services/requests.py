@@ -24,7 +24,7 @@ from certificates.services.policy import (
 from core import clock
 from core.errors import Forbidden, Refused, TooMany
 from gateways.models import Gateway
-from gateways.services import refuse_disputed
+from gateways.services import refuse_unfit
 from keys import services as vault
 from keys.models import Key
 from pki.csr import inspect_csr
@@ -147,12 +147,12 @@ def refuse_unissuable(request: Request) -> None:
     gateway = request.gateway
     if gateway.vendor_id != request.vendor_id:
         raise Refused("gateway-moved", "The gateway belongs to another vendor by now.")
-    refuse_disputed(gateway)
+    refuse_unfit(gateway)
     refuse_unusable(request.authority)
 
 
 def _ask(actor: User, gateway: Gateway, *, key: str, wish: _Wish) -> Request:
-    refuse_disputed(gateway)
+    refuse_unfit(gateway)
     _refuse_too_many(actor, gateway.vendor)
     authority = issuing_authority(gateway.vendor)
     profile = profile_for(gateway.vendor, wish.profile)

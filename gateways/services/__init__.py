@@ -2,7 +2,7 @@
 
 from gateways.services.blocks import add_block, remove_block
 from gateways.services.claims import claim, decide_claims, withdraw_claim
-from gateways.services.disputes import close_dispute, refuse_disputed
+from gateways.services.disputes import close_dispute, refuse_unfit
 from gateways.services.registration import describe, register, register_or_claim
 
 __all__ = [
@@ -11,7 +11,7 @@ __all__ = [
     "close_dispute",
     "decide_claims",
     "describe",
-    "refuse_disputed",
+    "refuse_unfit",
     "register",
     "register_or_claim",
     "remove_block",

@@ -25,8 +25,11 @@ def close_dispute(dispute: Dispute, *, actor: User, outcome: str, reason: str) -
     return dispute
 
 
-def refuse_disputed(gateway: Gateway) -> None:
-    """Raise while somebody else claims the gateway: a second claim is never answered by a certificate (G12)."""
+def refuse_unfit(gateway: Gateway) -> None:
+    """Raise where nothing is certified for the gateway: it is out of use, or somebody else claims it. A second claim is
+    never answered by a certificate (G12)."""
+    if gateway.retired_at:
+        raise Refused("gateway-retired", "This gateway is out of use. Take it back first: its page says how.")
     if Dispute.objects.open().filter(gateway=gateway).exists():
         raise Refused(
             "gateway-disputed",
@@ -38,5 +41,6 @@ def _move(gateway: Gateway, *, to: Vendor, actor: User) -> None:
     before = gateway.vendor
     # what the former owner wrote is none of the new one's business
     Gateway.objects.filter(pk=gateway.pk).update(vendor=to, name="", notes="")
+    gateway.tags.clear()
     for vendor in (before, to):
         record(actor, "gateway.moved", subject=gateway, vendor_id=vendor.pk)

@@ -10,7 +10,7 @@ from accounts.models import User, Vendor
 from audit.models import Record
 from cas.models import Authority, Signing
 from certificates.models import Certificate
-from certificates.services import bulk_revocation, set_policy
+from certificates.services import bulk_revocation, many, set_policy
 from certificates.services.batches import Entry, Wish, create_batch, work_left
 from certificates.services.bulk_revocation import preview, revoke_many
 from certificates.tasks import work_on_chunk
@@ -54,7 +54,7 @@ def test_the_preview_counts_what_is_in_force_and_who_goes_off_the_air(
 def test_certificates_their_signings_and_their_keys_end_together(
     operator: User, vendor: Vendor, certified: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bulk_revocation, "CHUNK", 2)
+    monkeypatch.setattr(many, "CHUNK", 2)
     assert revoke_many(Certificate.objects.all(), actor=operator, reason="keyCompromise", typed="5") == 5
     for certificate in Certificate.objects.select_related("request__signing", "gateway", "key"):
         assert certificate.request is not None

@@ -207,7 +207,7 @@ def test_what_fails_again_is_told_again(approved: Request, vendor_user: User, op
 
 
 def test_a_disputed_gateway_waits_for_the_decision(approved: Request, other_vendor_user: User, operator: User) -> None:
-    """G12: fails without `refuse_disputed` in `certificates.services.requests.refuse_unissuable`."""
+    """G12: fails without `refuse_unfit` in `certificates.services.requests.refuse_unissuable`."""
     dispute = claim(other_vendor_user, EUI)
     assert issue(approved.pk) is None
     assert state_of(approved)[0] == "approved"

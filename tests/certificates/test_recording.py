@@ -166,7 +166,7 @@ def test_a_serial_number_that_was_given_twice_is_named(
 def test_a_disputed_gateway_gets_none(
     authority: Authority, ca: Made, gateway: Gateway, vendor_user: User, other_vendor_user: User
 ) -> None:
-    """G12: fails without `refuse_disputed` in `record_leaf`."""
+    """G12: fails without `refuse_unfit` in `record_leaf`."""
     claim(other_vendor_user, gateway.eui)
     with pytest.raises(Refused) as refused:
         record_leaf(vendor_user, gateway, make_leaf(ca, EUI).der)

@@ -119,7 +119,7 @@ def test_a_certificate_that_would_outlive_its_authority_is_refused(
 def test_a_disputed_gateway_gets_no_request(
     policy: None, gateway: Gateway, vendor_user: User, other_vendor_user: User
 ) -> None:
-    """G12: fails without `refuse_disputed` in `certificates.services.requests._ask`."""
+    """G12: fails without `refuse_unfit` in `certificates.services.requests._ask`."""
     claim(other_vendor_user, gateway.eui)
     with pytest.raises(Refused) as refused:
         ask(vendor_user, gateway)

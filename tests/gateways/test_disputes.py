@@ -9,22 +9,22 @@ from accounts.models import User, Vendor
 from audit.models import Record
 from core.errors import Forbidden, Refused
 from gateways.models import Dispute, Gateway
-from gateways.services import close_dispute, refuse_disputed
+from gateways.services import close_dispute, refuse_unfit
 
 ClientOf = Callable[[User], Client]
 
 
 def test_a_disputed_gateway_gets_no_certificate(dispute: Dispute) -> None:
-    """G12: fails without the query in `gateways.services.refuse_disputed`."""
+    """G12: fails without the query in `gateways.services.refuse_unfit`."""
     with pytest.raises(Refused) as refusal:
-        refuse_disputed(dispute.gateway)
+        refuse_unfit(dispute.gateway)
     assert refusal.value.code == "gateway-disputed"
 
 
 def test_an_operator_leaves_it_with_its_owner(dispute: Dispute, operator: User, vendor: Vendor) -> None:
     close_dispute(dispute, actor=operator, outcome="kept", reason="The owner sent the delivery note")
     assert Gateway.objects.get().vendor == vendor
-    refuse_disputed(dispute.gateway)
+    refuse_unfit(dispute.gateway)
 
 
 def test_an_operator_moves_it_to_the_claimant(dispute: Dispute, operator: User, other_vendor: Vendor) -> None:
