@@ -6,7 +6,7 @@ from django import forms
 
 from accounts.models import User, Vendor
 from core.forms import StyledForm
-from gateways.models import Dispute
+from gateways.models import Claim, Dispute
 from pki.eui import EuiReading, InvalidEui, read_eui
 
 
@@ -21,6 +21,7 @@ class RegisterForm(StyledForm):
     )
     confirmed = forms.BooleanField(required=False, widget=forms.HiddenInput)
     name = forms.CharField(max_length=120, required=False, help_text="Where it stands, or how you call it.")
+    model = forms.CharField(max_length=80, required=False, help_text="Its maker and type.")
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -45,6 +46,38 @@ class RegisterForm(StyledForm):
             return
         if self.reading.question and not is_confirmed:
             self.add_error("eui", "Answer the question below: a MAC address is no EUI yet.")
+
+
+class BlockForm(StyledForm):
+    """Whose a block is."""
+
+    vendor = forms.ModelChoiceField(Vendor.objects.all(), empty_label="Choose a vendor")
+    block = forms.CharField(
+        label="Begins with",
+        max_length=40,
+        help_text="The first digits of its EUIs: 6 for MA-L, 7 for MA-M, 9 for MA-S; or with bits, as 58A0CB/24.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    with_macs = forms.BooleanField(
+        label="Also the EUIs that are made of its MAC addresses",
+        required=False,
+        initial=True,
+        help_text="From a block of more than 24 bits, these begin with other digits: FFFE stands in the middle.",
+    )
+    granted = forms.BooleanField(
+        label="It was given away by the vendor whose block lies around it",
+        required=False,
+        help_text="Blocks of two vendors overlap only so.",
+    )
+    note = forms.CharField(max_length=200, required=False)
+
+
+class ClaimsForm(StyledForm):
+    """What an operator decides about some claims."""
+
+    outcome = forms.ChoiceField(choices=Claim.Outcome)
+    reason = forms.CharField(max_length=500, required=False, help_text="The vendors read it where you refuse.")
+    all = forms.BooleanField(required=False)
 
 
 class DescriptionForm(StyledForm):

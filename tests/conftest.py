@@ -9,7 +9,9 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import Deployment, Role, User, Vendor
+from gateways.models import EuiBlock
 from keys import cryptoki
+from pki.eui_blocks import read_block
 from tests import append_only, servers
 
 PASSWORD = "lantern-harbour-42"
@@ -46,7 +48,7 @@ def auditor(deployment: Deployment) -> User:
 
 @pytest.fixture
 def vendor(deployment: Deployment) -> Vendor:
-    return Vendor.objects.create(name="Kestrel Radio")
+    return _with_block("Kestrel Radio", "58A0CB")
 
 
 @pytest.fixture
@@ -58,7 +60,15 @@ def vendor_user(vendor: Vendor) -> User:
 
 @pytest.fixture
 def other_vendor(deployment: Deployment) -> Vendor:
-    return Vendor.objects.create(name="Ampere IoT")
+    return _with_block("Ampere IoT", "AC1F09")
+
+
+def _with_block(name: str, prefix: str) -> Vendor:
+    """A vendor that registers freely what begins with these digits."""
+    vendor = Vendor.objects.create(name=name)
+    block = read_block(prefix)
+    EuiBlock.objects.create(vendor=vendor, first=block.first, last=block.last, bits=block.bits)
+    return vendor
 
 
 @pytest.fixture

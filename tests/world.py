@@ -16,8 +16,8 @@ from certificates.services.batches import Entry, Wish, create_batch, work_left
 from certificates.services.server_certificates import ServerWish
 from core import clock
 from core.errors import Refused
-from gateways.models import Dispute, Gateway
-from gateways.services import register
+from gateways.models import Claim, Dispute, EuiBlock, Gateway
+from gateways.services import claim, register
 from outbox.models import Message
 from pki.facts import read_certificate
 from trust.models import Release, Store
@@ -39,6 +39,8 @@ class World:
     issuing: Authority
     gateway: Gateway
     dispute: Dispute
+    block: EuiBlock
+    claim: Claim
     request: Request
     waiting: Request
     certificate: Certificate
@@ -75,6 +77,8 @@ def make_world(
         issuing=issuing,
         gateway=gateway,
         dispute=_dispute(other, gateway),
+        block=EuiBlock.objects.get(vendor=vendor),
+        claim=claim(person, vendor, "0016C0FFFE000001", name="A mast outside"),
         request=request,
         waiting=waiting,
         certificate=certificate,

@@ -16,7 +16,7 @@ from core.pages import page
 from core.templatetags.ui import span_in_words
 from gateways import services
 from gateways.forms import DescriptionForm, RegisterForm
-from gateways.models import Dispute, Gateway
+from gateways.models import Claim, Dispute, Gateway
 from pki.eui import InvalidEui, read_eui, to_dashed, to_id6
 
 HISTORY = 12
@@ -30,10 +30,14 @@ def register(request: SignedInRequest) -> HttpResponse:
     if form.is_valid() and form.reading:
         data, eui = form.cleaned_data, form.reading.eui
         vendor: Vendor = request.user.vendor or data["vendor"]
-        gateway = attempt(form, lambda: services.register(request.user, vendor, eui, data["name"]))
-        if gateway:
-            messages.success(request, f"Gateway {gateway.eui} is registered.")
-            return redirect("gateways:detail", gateway.pk)
+        about = {"name": data["name"], "model": data["model"]}
+        made = attempt(form, lambda: services.register_or_claim(request.user, vendor, eui, **about))
+        if isinstance(made, Claim):
+            messages.success(request, f"{eui} lies outside of your blocks: an operator decides, and you get a mail.")
+            return redirect("gateways:claims")
+        if made:
+            messages.success(request, f"Gateway {eui} is registered.")
+            return redirect("gateways:detail", made.pk)
     return page(request, "gateways/register.html", {"form": form, **_taken(form, request)})
 
 

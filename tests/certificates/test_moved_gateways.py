@@ -1,6 +1,7 @@
 """A gateway that was moved to another vendor: what its former owner was certified stays the former owner's, and what
 was sealed or asked for in its name comes to an end."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -112,7 +113,9 @@ def test_only_certificates_writes_what_a_gateway_has_now() -> None:
     writers = {path for path, text in ours.items() if "current_not_after=" in text}
     movers = {path for path, text in ours.items() if "close_dispute(" in text}
     assert writers == {"certificates/services/current.py"}
-    assert movers == {"gateways/services.py", "certificates/services/ownership.py"}
+    givers = {path for path, text in ours.items() if re.search(r"update\(vendor=to\b", text)}
+    assert movers == {"gateways/services/disputes.py", "certificates/services/ownership.py"}
+    assert givers == {"gateways/services/disputes.py", "certificates/services/transfer.py"}
 
 
 OUTSIDE = {".venv", "node_modules", "tests", "bench", "var", "static", "staticfiles"}

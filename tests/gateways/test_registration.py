@@ -9,8 +9,8 @@ from accounts.models import User, Vendor
 from audit.models import Record
 from core import clock
 from core.errors import Forbidden, Refused, TooMany
-from gateways.models import Dispute, Gateway
-from gateways.services import describe, register
+from gateways.models import Claim, Dispute, Gateway
+from gateways.services import describe, register, register_or_claim
 from tests.gateways.claims import claim
 
 EUI = "58A0CBFFFE8011D4"
@@ -45,7 +45,7 @@ def test_a_taken_eui_is_refused_without_saying_whose(gateway: Gateway, other_ven
 
 @pytest.mark.django_db(transaction=True)
 def test_a_second_claim_stays_on_record_though_it_is_refused(gateway: Gateway, other_vendor_user: User) -> None:
-    """G12: fails without `get_or_create` in `gateways.services._refuse_taken`."""
+    """G12: fails without `get_or_create` in `gateways.services.registration._refuse_taken`."""
     dispute = claim(other_vendor_user, gateway.eui)
     assert Gateway.objects.get().vendor == gateway.vendor
     assert dispute.claimed_by == other_vendor_user
@@ -63,16 +63,17 @@ def test_nobody_registers_for_another_vendor(vendor_user: User, other_vendor: Ve
     assert not Gateway.objects.exists()
 
 
-def test_a_vendor_registers_and_claims_so_many_a_day_and_no_more(
+def test_a_vendor_claims_so_many_a_day_and_no_more(
     gateway: Gateway, other_vendor_user: User, other_vendor: Vendor, settings: Settings
 ) -> None:
     settings.GATEWAYS_PER_DAY = 2
-    register(other_vendor_user, other_vendor, "58A0CBFFFE800001")
+    assert isinstance(register_or_claim(other_vendor_user, other_vendor, "58A0CBFFFE800001"), Claim)
     claim(other_vendor_user, gateway.eui)
     with pytest.raises(TooMany):
-        register(other_vendor_user, other_vendor, "58A0CBFFFE800002")
+        register_or_claim(other_vendor_user, other_vendor, "58A0CBFFFE800002")
+    register(other_vendor_user, other_vendor, "AC1F09FFFE800002")  # its own block
     with clock.at(clock.now() + timedelta(days=1, seconds=1)):
-        register(other_vendor_user, other_vendor, "58A0CBFFFE800002")
+        register_or_claim(other_vendor_user, other_vendor, "58A0CBFFFE800002")
 
 
 def test_an_operator_registers_without_a_quota(operator: User, vendor: Vendor, settings: Settings) -> None:
