@@ -11,6 +11,7 @@ from cas.services.profiles import offered
 from certificates.models import Approval, IssuingPolicy
 from certificates.services.policy import profiles_for
 from certificates.services.requests import KEY_TYPES
+from certificates.services.transfer import Fate
 from core import clock
 from core.forms import StyledForm
 from core.uploads import MAX_FILE_BYTES
@@ -150,6 +151,23 @@ class RevokeForm(StyledForm):
 
 
 class RevokeManyForm(RevokeForm):
+    typed = forms.CharField(label="How many", required=False, max_length=20)
+
+
+class TransferForm(StyledForm):
+    """To whom gateways go, and what becomes of their certificates."""
+
+    to = forms.ModelChoiceField(Vendor.objects.all(), label="To", empty_label="Choose a vendor")
+    fate = forms.ChoiceField(label="Their certificates", choices=Fate, widget=forms.RadioSelect)
+    reason = forms.CharField(
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="Both vendors read it, and the audit keeps it.",
+    )
+    typed = forms.CharField(label="How many", required=False, max_length=20)
+
+
+class RetireForm(StyledForm):
     typed = forms.CharField(label="How many", required=False, max_length=20)
 
 

@@ -2,10 +2,13 @@
 
 from django.urls import URLPattern, path
 
-from certificates.views import batches, certificates, cfssl, disputes, policies, requests, servers
+from certificates.views import batches, certificates, cfssl, disputes, moving, policies, requests, servers
 
 app_name = "certificates"
 urlpatterns: list[URLPattern] = [
+    path("gateways/transfer/", moving.transfer, name="transfer"),
+    path("gateways/retire/", moving.retire, name="retire"),
+    path("gateways/<int:pk>/take-back/", moving.take_back, name="take_back"),
     path("certificates/", certificates.list_certificates, name="list"),
     path("certificates/export.csv", certificates.export, name="export"),
     path("certificates/revoke/", certificates.revoke_many, name="revoke_many"),

@@ -6,6 +6,7 @@ from certificates.services.ownership import decide_dispute
 from certificates.services.policy import set_policy
 from certificates.services.recording import record_leaf
 from certificates.services.requests import approve_request, refuse_request, request_certificate, retry_request
+from certificates.services.retiring import retire, take_back
 from certificates.services.revocation import revoke, revoke_request
 
 __all__ = [
@@ -19,9 +20,11 @@ __all__ = [
     "record_leaf",
     "refuse_request",
     "request_certificate",
+    "retire",
     "retry_request",
     "revoke",
     "revoke_request",
     "set_policy",
     "station_kit",
+    "take_back",
 ]

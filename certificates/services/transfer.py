@@ -59,11 +59,10 @@ def transfer(chosen: GatewayQuerySet, *, to: Vendor, actor: User, fate: str, rea
         raise Forbidden("not-for-your-role", "Only an operator gives gateways to another vendor.")
     if not reason.strip():
         raise Refused("reason-needed", "Say why: both vendors read these words.", field="reason")
-    others = chosen.exclude(vendor=to)
-    if others.disputed().exists():
+    if chosen.disputed().exists():
         message = "Some of these are disputed. Decide those first, or leave them out of the filter."
         raise Refused("gateway-disputed", message)
-    pks = picked(others, typed=typed, most=MOST)
+    pks = picked(chosen, typed=typed, most=MOST)
     for part in parts(pks):
         _move(part, to, actor, Fate(fate), reason)
     return len(pks)

@@ -10,7 +10,7 @@ from accounts.models import User, Vendor
 from audit.models import Record
 from cas.models import Authority, Signing
 from certificates.models import Certificate
-from certificates.services import bulk_revocation, many, set_policy
+from certificates.services import many, set_policy
 from certificates.services.batches import Entry, Wish, create_batch, work_left
 from certificates.services.bulk_revocation import preview, revoke_many
 from certificates.tasks import work_on_chunk
