@@ -50,10 +50,22 @@ def draw_server(row: ServerCertificate) -> TimeAxis | None:
 
 def draw_history(certificates: Sequence[Certificate]) -> TimeAxis:
     """A gateway's certificates, latest first, below the authority of the latest."""
-    authority, leaves = certificates[0].authority, [_leaf(each, 0) for each in certificates]
+    authority, leaves = certificates[0].authority, [_in_history(each, certificates) for each in certificates]
     end = authority.not_after
     above = replace(_authority(authority, 0), label="", note=f"Authority, {end_in_words(end)}")
     return draw([above, *leaves], now=clock.now(), around=leaves)
+
+
+def _in_history(certificate: Certificate, others: Sequence[Certificate]) -> Span:
+    """With what superseded it: the first that came after it, for the same vendor, and lasts longer."""
+    leaf = _leaf(certificate, 0)
+    same = [each for each in others if each.vendor_id == certificate.vendor_id]
+    later = [each for each in same if each.created_at > certificate.created_at]
+    longer = [each for each in later if each.not_after > certificate.not_after]
+    if not longer or certificate.revoked_at:
+        return leaf
+    successor = min(longer, key=lambda each: each.created_at)
+    return replace(leaf, note=f"{leaf.note}, superseded by that of {successor.not_before:%d %b %Y}")
 
 
 def _authority(authority: Authority, depth: int) -> Span:

@@ -80,6 +80,28 @@ def to_dashed(eui: str) -> str:
     return "-".join(_require_canonical(eui)[start : start + 2] for start in range(0, 16, 2))
 
 
+def to_mac(eui: str) -> str | None:
+    """Write the MAC-48 that the canonical `eui` was made of: "58:A0:CB:12:34:56"; None where it was made of none."""
+    if _require_canonical(eui)[6:10] != "FFFE":
+        return None
+    digits = eui[:6] + eui[10:]
+    return ":".join(digits[start : start + 2] for start in range(0, 12, 2))
+
+
+def notations(eui: str) -> dict[str, str]:
+    """The canonical `eui` as others write it, by what they are called; each can be read back by `read_eui`."""
+    dashed = to_dashed(eui)
+    found = {
+        "With hyphens": dashed,
+        "With colons": dashed.replace("-", ":"),
+        "Lower case": eui.lower(),
+        "ID6": to_id6(eui),
+        "The Things Stack ID": f"eui-{eui.lower()}",
+    }
+    mac = to_mac(eui)
+    return found | ({"MAC address": mac} if mac else {})
+
+
 def _require_canonical(eui: str) -> str:
     if not is_canonical(eui):
         raise InvalidEui("eui-not-canonical", f"{eui!r} is not 16 upper-case hex digits.")

@@ -20,6 +20,7 @@ from certificates import filters, services
 from certificates.drawing import draw_history, draw_path
 from certificates.forms import RecordForm, RevokeForm, RevokeManyForm
 from certificates.models import Certificate, Request
+from certificates.presented import presented
 from certificates.services import bulk_revocation
 from certificates.views.requests import filters_in_use
 from core import clock, csv, keyset
@@ -80,6 +81,7 @@ def of_gateway(request: SignedInRequest, pk: int) -> HttpResponse:
     open_requests = Request.objects.visible_to(request.user).filter(gateway=gateway, state__in=UNSETTLED)
     context = {
         "gateway": gateway,
+        "presented": presented(gateway, seen),
         "certificates": shown,
         "axis": draw_history(shown) if shown else None,
         "wishes": open_requests.select_related("requested_by")[:5],

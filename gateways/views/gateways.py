@@ -17,7 +17,7 @@ from core.templatetags.ui import span_in_words
 from gateways import services
 from gateways.forms import DescriptionForm, RegisterForm
 from gateways.models import Claim, Dispute, Gateway
-from pki.eui import InvalidEui, read_eui, to_dashed, to_id6
+from pki.eui import InvalidEui, notations, read_eui, to_dashed, to_id6
 
 HISTORY = 12
 
@@ -65,8 +65,8 @@ def detail(request: SignedInRequest, pk: int) -> HttpResponse:
         records = records.of_vendor(gateway.vendor_id)
     context = {
         "gateway": gateway,
-        "dashed": to_dashed(gateway.eui),
-        "id6": to_id6(gateway.eui),
+        "notations": notations(gateway.eui),
+        "tags": gateway.tags.all(),
         "ending": _ending(gateway),
         "is_disputed": Dispute.objects.open().filter(gateway=gateway).exists(),
         "records": records[:HISTORY],

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pki.eui import InvalidEui, Notation, is_canonical, read_eui, to_dashed, to_id6
+from pki.eui import InvalidEui, Notation, is_canonical, notations, read_eui, to_dashed, to_id6
 
 EUI = "B827EBFFFE123456"
 euis = st.integers(1, 2**64 - 1).map(lambda number: f"{number:016X}")
@@ -140,3 +140,14 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 def test_only_sixteen_upper_case_digits_are_canonical(text: str) -> None:
     assert not is_canonical(text)
     assert is_canonical(EUI)
+
+
+@given(st.integers(1, 2**64 - 1))
+def test_every_notation_that_we_write_is_read_as_the_same_eui(value: int) -> None:
+    eui = f"{value:016X}"
+    assert {read_eui(text).eui for text in notations(eui).values()} == {eui}
+
+
+def test_a_mac_address_is_shown_where_the_eui_was_made_of_one() -> None:
+    assert notations("58A0CBFFFE123456")["MAC address"] == "58:A0:CB:12:34:56"
+    assert "MAC address" not in notations("58A0CB0000123456")
