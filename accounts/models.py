@@ -7,7 +7,10 @@ from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, Permis
 from django.db import models
 from django.db.models.functions import Lower
 
+from accounts.token_models import Answer, ApiToken
 from core import clock
+
+__all__ = ["Answer", "ApiToken", "Contact", "Deployment", "Invitation", "Role", "SetupLink", "User", "Vendor"]
 
 
 class VendorQuerySet(models.QuerySet["Vendor"]):

@@ -4,7 +4,7 @@ from allauth.account import views as allauth
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
-from accounts.views import entrance, people, vendors
+from accounts.views import entrance, people, tokens, vendors
 
 
 def _nothing(request: HttpRequest) -> HttpResponse:
@@ -27,7 +27,10 @@ pages: list[URLPattern] = [
     path("settings/invitations/<int:pk>/again/", vendors.invite_again, name="invite_again"),
     path("settings/people/<int:pk>/deactivate/", people.deactivate, name="deactivate"),
     path("settings/people/<int:pk>/activate/", people.activate, name="activate"),
+    path("settings/tokens/", tokens.all_tokens, name="all_tokens"),
     path("account/", people.account, name="account"),
+    path("account/tokens/", tokens.tokens, name="tokens"),
+    path("account/tokens/<int:pk>/revoke/", tokens.revoke_token, name="revoke_token"),
     path("account/again/", people.reauthenticate, name="reauthenticate"),
 ]
 

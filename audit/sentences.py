@@ -15,6 +15,8 @@ SENTENCES = {
     "person.password-reset": "{subject} chose a new password by mail",
     "person.deactivated": "Access of {subject} taken away",
     "person.activated": "Access of {subject} given back",
+    "token.made": "Token {subject} of the API made",
+    "token.revoked": "Token {subject} of {owner} revoked",
     "invitation.sent": "{email} invited as {role}",
     "invitation.revoked": "Invitation of {email} revoked",
     "kek.replaced": "Key-encryption key {old} replaced by {new}",

@@ -58,6 +58,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "certadmin.api_gate.ApiMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -208,6 +209,7 @@ if PUBLIC_URL.startswith("https://"):
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 MAIL_DIR = DATA_DIR / "mail"
+METRICS_TOKEN = environment.text("METRICS_TOKEN")  # that Prometheus sends; without it /metrics is not there in production
 SHOWS_MAILBOX = not PRODUCTION and not environment.text("SMTP_URL")  # at /dev/mail/, for people on this machine
 globals().update(environment.mail(environment.text("SMTP_URL")))
 DEFAULT_FROM_EMAIL = environment.text("MAIL_FROM", "certadmin@localhost")
@@ -254,6 +256,7 @@ RELEASES_KEPT = environment.number("RELEASES_KEPT", 10)  # of each group, in a s
 LOSS_SHARE = environment.number("LOSS_PERCENT", 1) / 100  # of the gateways; more off the air asks a second operator
 GATEWAYS_PER_DAY = environment.number("GATEWAYS_PER_DAY", 500)  # that one vendor may register or claim
 MAX_OPEN_REQUESTS = environment.number("MAX_OPEN_REQUESTS", 1000)  # that one vendor may have undecided or unfinished
+API_CALLS_PER_MINUTE = environment.number("API_CALLS_PER_MINUTE", 3000)  # with one token, over all web processes
 CRL_HOURS = environment.number("CRL_HOURS", 168)  # life of a list of revoked certificates; renewed at its half
 KEY_DAYS = 7  # how long a key made here waits for its holder
 LOG_LEVEL = environment.text("LOG_LEVEL", "INFO")

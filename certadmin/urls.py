@@ -4,6 +4,8 @@ from django.urls import include, path
 
 from cas.views import revocation
 from certadmin import views
+from certadmin.api import api
+from certadmin.api_page import api_page
 from certadmin.demonstration.views import demonstration
 from certadmin.overview.views import forecast_table, overview
 from certadmin.search import search
@@ -12,7 +14,10 @@ urlpatterns = [
     path("", overview, name="overview"),
     path("forecast/", forecast_table, name="forecast"),
     path("search/", search, name="search"),
+    path("api/", api_page, name="api_page"),
+    path("api/v1/", api.urls),
     path("healthz", views.healthz, name="healthz"),
+    path("metrics", views.metrics, name="metrics"),
     path("demonstration/", demonstration, name="demonstration"),
     path("", include("accounts.urls")),
     path("authorities/", include("cas.urls")),

@@ -28,6 +28,12 @@ class PasswordNeeded(Refused):
     status = 403
 
 
+class Unprocessable(Refused):
+    """What was sent cannot be understood as it is."""
+
+    status = 422
+
+
 class TooMany(Refused):
     """A quota or a rate limit is reached."""
 

@@ -66,6 +66,20 @@ def paginate(
     return Page(rows, sort, min(count, COUNT_LIMIT), count > COUNT_LIMIT, after, before)
 
 
+def window(
+    queryset: QuerySet[M], cursor: str, *, sorts: Mapping[str, str], sort: str, size: int
+) -> tuple[list[M], str | None]:
+    """The rows behind `cursor` (empty for the first) without counting all, and the cursor of those behind them; raises
+    ValueError for what is no cursor. `sort` is a name of `sorts`, with a `-` before it to descend."""
+    order = _Order(sorts[sort.removeprefix("-")], sort.startswith("-"))
+    if cursor and _decode(cursor, queryset, order) is None:
+        raise ValueError("no cursor of this list")
+    query = QueryDict(mutable=True)
+    query["after"] = cursor
+    rows, after, _ = _window(queryset, query, order=order, size=size)
+    return rows, after
+
+
 def sorted_as(queryset: QuerySet[M], query: QueryDict, *, sorts: Mapping[str, str], default: str) -> QuerySet[M]:
     """The whole of `queryset` in the order that the page shows: for exports."""
     sort = query.get("sort", default)

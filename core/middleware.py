@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from core.errors import Refused
+from core.problems import problem_of
 from core.uploads import MAX_REQUEST_BYTES
 
 
@@ -34,12 +35,12 @@ class RefusalMiddleware:
 
 
 def render_refusal(request: HttpRequest, error: Refused) -> HttpResponse:
-    """A fragment for htmx (shown as a toast), JSON for scripts, else a page with a way on."""
+    """A fragment for htmx (shown as a toast), problem+json for scripts, else a page with a way on."""
     if request.headers.get("HX-Request"):
         response = render(request, "ui/_toast.html", {"error": error}, status=error.status)
         response["HX-Retarget"] = "#toasts"
         response["HX-Reswap"] = "beforeend"
         return response
     if "application/json" in request.headers.get("Accept", ""):
-        return JsonResponse({"code": error.code, "message": error.message}, status=error.status)
+        return problem_of(error)
     return render(request, "errors/refused.html", {"error": error}, status=error.status)

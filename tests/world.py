@@ -2,9 +2,10 @@
 
 import uuid
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
-from accounts.models import Contact, Invitation, Role, User, Vendor
+from accounts.models import ApiToken, Contact, Invitation, Role, User, Vendor
 from accounts.services import invitations, vendors
 from alerts.models import Notice
 from cas.models import Authority, TestLeaf
@@ -50,6 +51,7 @@ class World:
     store: Store
     notice: Notice
     message: Message
+    token: ApiToken
 
 
 def make_world(
@@ -88,7 +90,13 @@ def make_world(
         store=store,
         notice=_notice(certificate),
         message=Message.objects.order_by("pk")[0],
+        token=_token(person),
     )
+
+
+def _token(person: User) -> ApiToken:
+    end = clock.now() + timedelta(days=90)
+    return ApiToken.objects.create(owner=person, name="nightly job", token_hash="0" * 64, ending="0000", expires_at=end)
 
 
 def _server(operator: User, root: Authority) -> ServerCertificate:

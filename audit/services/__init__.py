@@ -1,11 +1,11 @@
 """Recording acts, sealing what was recorded, and judging the chain of seals."""
 
 from audit.services.heartbeat import beat
-from audit.services.recording import SYSTEM, Act, Actor, Machine, record, record_many
+from audit.services.recording import SYSTEM, Act, Actor, Machine, record, record_many, through
 from audit.services.sealing import GENESIS, head, seal_pending
 from audit.services.verification import Verdict, verify
 
 __all__ = [
     "GENESIS", "SYSTEM", "Act", "Actor", "Machine", "Verdict", "beat", "head", "record", "record_many",
-    "seal_pending", "verify",
+    "seal_pending", "through", "verify",
 ]  # fmt: skip

@@ -1,6 +1,8 @@
 """Writing one act into the record."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,6 +13,19 @@ COLUMNS = (
     "actor_kind", "actor_id", "actor_name", "action", "subject_kind", "subject_id", "subject_name", "vendor_id",
     "details",
 )  # fmt: skip
+
+
+_means: ContextVar[dict[str, str]] = ContextVar("means", default={})  # noqa: B039  never changed, only replaced
+
+
+@contextmanager
+def through(**means: str) -> Iterator[None]:
+    """What is recorded inside the block says by which means it was done, as a token of the API."""
+    token = _means.set(means)
+    try:
+        yield
+    finally:
+        _means.reset(token)
 
 
 class Actor(Protocol):
@@ -55,7 +70,7 @@ def record(
         subject_id=str(subject.pk),
         subject_name=_storable(str(subject))[:300],
         vendor_id=vendor_id,
-        details=_storable(details),
+        details=_storable({**details, **_means.get()}),
     )
 
 
@@ -72,7 +87,7 @@ class Act:
 
 def record_many(actor: "Actor | Machine", action: str, acts: Iterable[Act]) -> None:
     """Write the same act about many rows into the caller's transaction, each as its own record."""
-    who = (actor.role, actor.pk, _storable(actor.name)[:200], action)
+    who, means = (actor.role, actor.pk, _storable(actor.name)[:200], action), _means.get()
     rows = (
         (
             *who,
@@ -80,7 +95,7 @@ def record_many(actor: "Actor | Machine", action: str, acts: Iterable[Act]) -> N
             str(act.subject_id),
             _storable(act.subject_name)[:300],
             act.vendor_id,
-            _storable(act.details),
+            _storable({**act.details, **means}),
         )
         for act in acts
     )

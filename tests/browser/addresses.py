@@ -31,6 +31,7 @@ ROWS = {
     "server": "SELECT max(id) FROM certificates_servercertificate",
     "release": "SELECT max(id) FROM trust_release",
     "store": "SELECT min(id) FROM trust_store",
+    "token": "SELECT 1",  # only posted to
     "message": "SELECT max(id) FROM outbox_message",
 }
 

@@ -1,0 +1,111 @@
+"""The API's part about gateways: registering, describing, sightings, and whose an EUI is."""
+
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from ninja import Router, Status
+
+from accounts.models import User, Vendor
+from core.api import ApiRequest, Page, filtered, listing, page_of, reads, writes
+from core.errors import Unprocessable
+from core.scopes import Scope
+from gateways import services
+from gateways.filters import DEFAULT_SORT, SORTS, GatewayFilter
+from gateways.models import Claim, Dispute, EuiBlock, Gateway
+from gateways.schemas import BlockOut, ClaimOut, Description, GatewayDetail, GatewayOut, Registration
+from pki.eui import InvalidEui, read_eui
+
+router = Router()
+NEWEST = {"made": "id"}
+
+
+@router.get("/gateways", **reads(Page[GatewayOut], parameters=listing(GatewayFilter, SORTS, DEFAULT_SORT)))
+def list_gateways(request: ApiRequest) -> Any:
+    """The gateways that you see, by the filters of the page."""
+    chosen = GatewayFilter(request.GET, queryset=Gateway.objects.visible_to(request.user), request=request)
+    rows = filtered(chosen).select_related("vendor").defer("notes")
+    return page_of(request, rows, GatewayOut.of, sorts=SORTS, default=DEFAULT_SORT)
+
+
+@router.post("/gateways", **writes({201: GatewayDetail, 202: ClaimOut}, scope=Scope.GATEWAYS))
+def register_gateway(request: ApiRequest, sent: Registration, response: HttpResponse) -> Any:
+    """Register a gateway (201). Outside of your blocks it becomes a claim (202), which an operator decides."""
+    user, eui = request.user, read_or_refuse(sent.eui)
+    vendor = vendor_for(user, sent.vendor_id)
+    made = services.register_or_claim(user, vendor, eui, sent.name, model=sent.model)
+    if isinstance(made, Claim):
+        response["Location"] = reverse("api:get_claim", args=[made.pk])
+        return Status(202, ClaimOut.of(made))
+    response["Location"] = reverse("api:get_gateway", args=[made.eui])
+    return Status(201, detail_of(made))
+
+
+@router.get("/gateways/{eui}", url_name="get_gateway", **reads(GatewayDetail))
+def get_gateway(request: ApiRequest, eui: str) -> Any:
+    """One gateway, by its EUI in any notation."""
+    return detail_of(find_gateway(request.user, eui))
+
+
+@router.patch("/gateways/{eui}", url_name="get_gateway", **writes({200: GatewayDetail}, scope=Scope.GATEWAYS))
+def describe_gateway(request: ApiRequest, eui: str, sent: Description) -> Any:
+    """Change what you wrote about a gateway."""
+    gateway = find_gateway(request.user, eui)
+    name = gateway.name if sent.name is None else sent.name
+    notes = gateway.notes if sent.notes is None else sent.notes
+    return detail_of(services.describe(gateway, actor=request.user, name=name, notes=notes))
+
+
+@router.get("/claims", **reads(Page[ClaimOut], parameters=listing(None, NEWEST, "-made")))
+def list_claims(request: ApiRequest) -> Any:
+    """What was claimed outside of blocks, and what became of it."""
+    return page_of(request, Claim.objects.visible_to(request.user), ClaimOut.of, sorts=NEWEST, default="-made")
+
+
+@router.get("/claims/{int:id}", url_name="get_claim", **reads(ClaimOut))
+def get_claim(request: ApiRequest, id: int) -> Any:
+    """One claim."""
+    return ClaimOut.of(get_object_or_404(Claim.objects.visible_to(request.user), pk=id))
+
+
+@router.get("/blocks", **reads(Page[BlockOut], parameters=listing(None, {"first": "first"}, "first")))
+def list_blocks(request: ApiRequest) -> Any:
+    """The blocks of EUIs that you own; operators and auditors see all."""
+    rows = EuiBlock.objects.visible_to(request.user)
+    return page_of(request, rows, BlockOut.of, sorts={"first": "first"}, default="first")
+
+
+def read_or_refuse(text: str) -> str:
+    """The canonical EUI of what was sent in a body."""
+    try:
+        return read_eui(text).eui
+    except InvalidEui as error:
+        raise Unprocessable(error.code, error.message, field="eui") from None
+
+
+def find_gateway(user: User, text: str) -> Gateway:
+    """The gateway of this EUI, where the person may see it; raises Http404."""
+    try:
+        eui = read_eui(text).eui
+    except InvalidEui as error:
+        raise Http404 from error
+    return get_object_or_404(Gateway.objects.visible_to(user).select_related("vendor"), eui=eui)
+
+
+def vendor_for(user: User, vendor_id: int | None) -> Vendor:
+    """The vendor that something is done for: one's own, or the one that an operator names."""
+    if user.vendor is not None:
+        if vendor_id not in (None, user.vendor_id):
+            raise Http404
+        return user.vendor
+    if vendor_id is None:
+        raise Unprocessable("vendor-needed", "Say which vendor it is for, as vendor_id.", field="vendor_id")
+    return get_object_or_404(Vendor, pk=vendor_id)
+
+
+def detail_of(gateway: Gateway) -> GatewayDetail:
+    tags = list(gateway.tags.values_list("name", flat=True))
+    is_disputed = Dispute.objects.open().filter(gateway=gateway).exists()
+    about = GatewayOut.of(gateway).model_dump()
+    return GatewayDetail.model_construct(**about, notes=gateway.notes, tags=tags, disputed=is_disputed)
