@@ -10,9 +10,13 @@ from accounts.models import User, Vendor
 from cas.models import Authority
 from core import clock
 from gateways.custody_models import Claim, ClaimQuerySet, Dispute, EuiBlock
+from gateways.import_models import Import, WorkFile, WorkPart
 from pki.eui import InvalidEui, read_eui
 
-__all__ = ["SOON", "Claim", "ClaimQuerySet", "Dispute", "EuiBlock", "Gateway", "GatewayQuerySet", "Standing", "Tag"]
+__all__ = [
+    "SOON", "Claim", "ClaimQuerySet", "Dispute", "EuiBlock", "Gateway", "GatewayQuerySet", "Import", "Standing", "Tag",
+    "WorkFile", "WorkPart",
+]  # fmt: skip
 
 SOON = timedelta(days=60)
 
@@ -93,6 +97,10 @@ class Gateway(models.Model):
     tags = models.ManyToManyField(Tag, blank=True, related_name="gateways")
     registered_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     registered_at = models.DateTimeField(default=clock.now)
+    # where it came out of a file: many such gateways have one audit record between them
+    registered_in = models.ForeignKey(
+        Import, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     # its certificate in force that lasts longest, and until when that is accepted: its own end, or its authority's
     # where that comes first. Written only by the services of `certificates`.
     current_authority = models.ForeignKey(
