@@ -209,7 +209,7 @@ if PUBLIC_URL.startswith("https://"):
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 MAIL_DIR = DATA_DIR / "mail"
-METRICS_TOKEN = environment.text("METRICS_TOKEN")  # that Prometheus sends; without it /metrics is not there in production
+METRICS_TOKEN = environment.text("METRICS_TOKEN")  # without it, production has no /metrics
 SHOWS_MAILBOX = not PRODUCTION and not environment.text("SMTP_URL")  # at /dev/mail/, for people on this machine
 globals().update(environment.mail(environment.text("SMTP_URL")))
 DEFAULT_FROM_EMAIL = environment.text("MAIL_FROM", "certadmin@localhost")

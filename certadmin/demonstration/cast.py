@@ -25,6 +25,7 @@ class Company:
     prefix: str
     contact: str
     gateways: int = 0
+    models: tuple[str, ...] = ()
 
 
 INES = Person("Ines Maurer", "ines@fjordnet.example", Role.OPERATOR)
@@ -35,9 +36,10 @@ MARA = Person("Mara Weiss", "mara@ampere.example", Role.VENDOR, "Ampere IoT")
 VERA = Person("Vera Holm", "vera@solveig.example", Role.VENDOR, "Solveig Networks")
 PEOPLE = (INES, TOMAS, SIGRID, JONAS, MARA, VERA)
 
-KESTREL = Company("Kestrel Radio", "58A0CBFFFE80", "noc@kestrel.example", 105)
-AMPERE = Company("Ampere IoT", "0016C0FFFE11", "ops@ampere.example", 55)
-SOLVEIG = Company("Solveig Networks", "7076FFFFFE02", "drift@solveig.example", 40)
+KESTREL = Company("Kestrel Radio", "58A0CBFFFE80", "noc@kestrel.example", 105, ("KR-8 Indoor", "KR-16 Mast"))
+AMPERE = Company("Ampere IoT", "0016C0FFFE11", "ops@ampere.example", 55, ("Ampere One",))
+HAUK = ("Hauk Micro", "Hauk Macro", "Hauk Solar")
+SOLVEIG = Company("Solveig Networks", "7076FFFFFE02", "drift@solveig.example", 40, HAUK)
 COMPANIES = (KESTREL, AMPERE, SOLVEIG)
 
 PLACES = (

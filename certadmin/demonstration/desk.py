@@ -87,6 +87,7 @@ class Desk:
         actor = self.person(by)
         self.vendors[company.name] = vendors.create_vendor(actor, name=company.name)
         vendors.add_contact(actor, self.vendors[company.name], name="Operations", email=company.contact)
+        gateways.add_block(actor, self.vendors[company.name], company.prefix[:6])
         self.invite(person, by=actor)
 
     # ---- authorities and trust
@@ -169,9 +170,13 @@ class Desk:
 
     # ---- gateways and certificates
 
-    def register(self, person: Person, eui: str, name: str) -> None:
+    def register(self, person: Person, eui: str, name: str, *, model: str = "") -> None:
         actor = self.person(person)
-        self.gateways[eui] = gateways.register(actor, self.vendors[person.vendor], eui, name)
+        self.gateways[eui] = gateways.register(actor, self.vendors[person.vendor], eui, name, model=model)
+
+    def ask_outside(self, person: Person, eui: str, name: str, *, model: str = "") -> None:
+        """Ask for a gateway outside of the vendor's blocks."""
+        gateways.claim(self.person(person), self.vendors[person.vendor], eui, name=name, model=model)
 
     def claim(self, person: Person, eui: str) -> Dispute:
         """Ask for a gateway that is somebody else's."""

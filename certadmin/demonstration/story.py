@@ -74,7 +74,8 @@ def _fleet(desk: Desk, table: Timetable, places: Iterator[str], dice: random.Ran
         for number in range(company.gateways):
             late = number >= company.gateways - 8
             when = (-30 + number % 8 if late else day) + number * MINUTE * dice.uniform(0.8, 1.2)
-            table.at(when, partial(desk.register, person, eui(company, number), next(places)))
+            model = company.models[number % 3 % len(company.models)]
+            table.at(when, partial(desk.register, person, eui(company, number), next(places), model=model))
 
 
 def _kestrel(desk: Desk, table: Timetable, dice: random.Random) -> None:
@@ -191,6 +192,9 @@ def _lately(desk: Desk, table: Timetable) -> None:
     for number in range(24, 29):
         table.at(-1.9 + next(hours) * 0.3, partial(desk.request, VERA, eui(SOLVEIG, number), days=YEARS))
     table.at(-0.2, partial(desk.claim, MARA, eui(KESTREL, 60)))
+    for number, name in enumerate(("Lom church", "Vågå silo", "Otta station")):
+        bought = partial(desk.ask_outside, VERA, f"647FDAFFFE00A1{0x40 + number:02X}", name, model="Hauk Micro")
+        table.at(-0.3 + number * MINUTE, bought)
 
 
 def _moved_away(desk: Desk, table: Timetable) -> None:

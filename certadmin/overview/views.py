@@ -30,6 +30,7 @@ FINDERS: tuple[Finder, ...] = (
     access.keys_to_collect,
     waiting.reviews,
     waiting.requests,
+    waiting.claims,
     waiting.disputes,
     waiting.may_exist,
     waiting.kits,

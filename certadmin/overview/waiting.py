@@ -15,7 +15,7 @@ from cas.models import Authority, Signing
 from certadmin.overview.todo import Todo, listed, plural
 from certificates.models import Request
 from core.templatetags.ui import day, span_in_words, utc
-from gateways.models import Dispute, Gateway
+from gateways.models import Claim, Dispute, Gateway
 from pki.profiles import AUTHORITIES
 
 SILENCE = timedelta(hours=26)  # the job runs every hour; a day without it is worth a word
@@ -72,6 +72,25 @@ def disputes(user: User, now: datetime) -> list[Todo]:
             text=f"By {listed(found.names)}, since {day(found.oldest)}. No certificate is made meanwhile.",
             action="Decide",
             url=reverse("gateways:disputes"),
+        )
+    ]
+
+
+def claims(user: User, now: datetime) -> list[Todo]:
+    """What vendors registered outside of their blocks."""
+    if not user.is_operator:
+        return []
+    found = _by_vendor(Claim.objects.waiting(), "claimed_at")
+    if not found.count:
+        return []
+    return [
+        Todo(
+            tone="warn",
+            icon="router",
+            title=f"{plural(found.count, 'gateway')} outside of any block of {listed(found.names)}",
+            text=f"Since {day(found.oldest)}. Until you decide, there is no gateway and no certificate.",
+            action="Decide",
+            url=reverse("gateways:claims"),
         )
     ]
 
