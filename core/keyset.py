@@ -1,34 +1,44 @@
 """Keyset pages: as fast at the millionth row as at the first, and steady while rows come and go."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from django.core.exceptions import ValidationError
-from django.db.models import F, Model, Q, QuerySet
+from django.db.models import F, Model, QuerySet
 from django.db.models.expressions import OrderBy
+from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 from django.http import QueryDict
+
+from core import patience
+from core.counting import Counted, count
 
 M = TypeVar("M", bound=Model)
 PAGE_SIZE = 50
-COUNT_LIMIT = 100_000
+FIRST_CHUNK, CHUNK = 500, 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[M]):
-    """Some rows, how many there are in all (up to a limit), and the cursors of the pages beside this one."""
+    """Some rows, how many there are in all, and the cursors of the pages beside this one."""
 
     rows: list[M]
     sort: str
-    count: int
-    is_capped: bool  # there are more than `count`
+    counted: Counted
     after: str | None
     before: str | None
+
+    @property
+    def count(self) -> int:
+        return self.counted.number
 
 
 @dataclass(frozen=True, slots=True)
 class _Order:
+    """Rows by a column, and by their primary key where it is the same. Empty values stand last, and first when
+    descending: each order is exactly the other backwards."""
+
     column: str
     descending: bool
 
@@ -36,34 +46,38 @@ class _Order:
         return _Order(self.column, not self.descending)
 
     def terms(self) -> list[OrderBy]:
-        """Empty values stand last, and first when descending: each order is exactly the other backwards."""
-        if self.descending:
-            return [F(self.column).desc(nulls_first=True), F("pk").desc()]
-        return [F(self.column).asc(nulls_last=True), F("pk").asc()]
+        """Without a word about empty values: those are asked for by themselves, so that an index has every order."""
+        terms = [F(self.column), F("pk")] if self.column not in ("id", "pk") else [F("pk")]
+        return [each.desc() if self.descending else each.asc() for each in terms]
 
-    def beyond(self, value: Any, pk: int) -> Q:
-        """The rows that stand behind the one with `value` and `pk`."""
-        step = "lt" if self.descending else "gt"
-        same = Q(**{self.column: value}) if value is not None else Q(**{f"{self.column}__isnull": True})
-        behind = same & Q(**{f"pk__{step}": pk})
-        if value is not None:
-            behind |= Q(**{f"{self.column}__{step}": value})
-        if (value is None) == self.descending:
-            behind |= Q(**{f"{self.column}__isnull": not self.descending})
-        return behind
+    def parts(self, queryset: QuerySet[M]) -> "list[QuerySet[M]]":
+        """The rows with a value and those without, in the order in which they stand."""
+        field = queryset.model._meta.get_field("id" if self.column == "pk" else self.column)
+        if not field.null:
+            return [queryset.order_by(*self.terms())]
+        name = f"{self.column}__isnull"
+        filled, empty = (queryset.filter(**{name: is_empty}).order_by(*self.terms()) for is_empty in (False, True))
+        return [empty, filled] if self.descending else [filled, empty]
+
+    def beyond(self, queryset: QuerySet[M], value: Any, pk: int) -> "list[QuerySet[M]]":
+        """The parts that stand behind the row with `value` and `pk`."""
+        parts = self.parts(queryset)
+        if len(parts) > 1 and (value is None) != self.descending:
+            parts = parts[1:]  # that row stands in the second
+        return [_behind(parts[0], self, value, pk), *parts[1:]]
 
 
 def paginate(
     queryset: QuerySet[M], query: QueryDict, *, sorts: Mapping[str, str], default: str, size: int = PAGE_SIZE
 ) -> Page[M]:
-    """Read `sort`, `after` and `before` from `query`. `sorts` maps the names in URLs to columns of the model."""
-    sort = query.get("sort", default)
-    if sort.removeprefix("-") not in sorts:
-        sort = default
+    """Read `sort`, `after` and `before` from `query`. `sorts` maps the names in URLs to columns of the model. Raises
+    `TooSlow` where the rows are not found in time."""
+    sort = _sort(query, sorts, default)
     order = _Order(sorts[sort.removeprefix("-")], sort.startswith("-"))
-    rows, after, before = _window(queryset, query, order=order, size=size)
-    count = queryset.order_by()[: COUNT_LIMIT + 1].count()
-    return Page(rows, sort, min(count, COUNT_LIMIT), count > COUNT_LIMIT, after, before)
+    with patience.at_most(patience.LIMIT):
+        rows, after, before = _window(queryset, query, order=order, size=size)
+    is_whole = not query.get("after") and after is None and before is None
+    return Page(rows, sort, Counted(len(rows)) if is_whole else count(queryset), after, before)
 
 
 def window(
@@ -80,12 +94,55 @@ def window(
     return rows, after
 
 
+def chunks(
+    queryset: QuerySet[M],
+    query: QueryDict,
+    *,
+    columns: Sequence[str],
+    sorts: Mapping[str, str],
+    default: str,
+    size: int = CHUNK,
+) -> Iterator[list[tuple[Any, ...]]]:
+    """The whole of `queryset` in the order that the page shows, as tuples of `columns`, for exports: chunk by chunk
+    behind the last row, so that neither side keeps all. The first chunk is small and comes at once."""
+    sort = _sort(query, sorts, default)
+    order = _Order(sorts[sort.removeprefix("-")], sort.startswith("-"))
+    for part in order.parts(queryset):
+        yield from _chunks_of(part, order, columns, size)
+
+
+def _chunks_of(part: QuerySet[M], order: _Order, columns: Sequence[str], size: int) -> Iterator[list[tuple[Any, ...]]]:
+    names, wanted, behind = (*columns, order.column, "pk"), FIRST_CHUNK, part
+    while True:
+        with patience.at_most(patience.LIMIT if wanted == FIRST_CHUNK else patience.LONG):
+            rows = list(behind.values_list(*names)[:wanted])
+        yield [row[:-2] for row in rows]
+        if len(rows) < wanted:
+            return
+        *_, value, pk = rows[-1]
+        behind, wanted = _behind(part, order, value, pk), size
+
+
+def _behind(part: QuerySet[M], order: _Order, value: Any, pk: int) -> QuerySet[M]:
+    step = "lt" if order.descending else "gt"
+    if value is None or order.column in ("id", "pk"):
+        return part.filter(**{f"pk__{step}": pk})
+    behind = TupleLessThan if order.descending else TupleGreaterThan
+    return part.filter(behind(Tuple(F(order.column), F("pk")), (value, pk)))
+
+
 def sorted_as(queryset: QuerySet[M], query: QueryDict, *, sorts: Mapping[str, str], default: str) -> QuerySet[M]:
-    """The whole of `queryset` in the order that the page shows: for exports."""
+    """The whole of `queryset` in the order that the page shows, in one query: for lists that are not long."""
+    sort = _sort(query, sorts, default)
+    column, descending = sorts[sort.removeprefix("-")], sort.startswith("-")
+    if descending:
+        return queryset.order_by(F(column).desc(nulls_first=True), F("pk").desc())
+    return queryset.order_by(F(column).asc(nulls_last=True), F("pk").asc())
+
+
+def _sort(query: QueryDict, sorts: Mapping[str, str], default: str) -> str:
     sort = query.get("sort", default)
-    if sort.removeprefix("-") not in sorts:
-        sort = default
-    return queryset.order_by(*_Order(sorts[sort.removeprefix("-")], sort.startswith("-")).terms())
+    return sort if sort.removeprefix("-") in sorts else default
 
 
 def _window(
@@ -93,19 +150,28 @@ def _window(
 ) -> tuple[list[M], str | None, str | None]:
     before = _decode(query.get("before", ""), queryset, order)
     if before is not None:
-        rows = list(queryset.filter(order.reversed().beyond(*before)).order_by(*order.reversed().terms())[: size + 1])
+        back = order.reversed()
+        rows = _first(back.beyond(queryset, *before), size + 1)
         if rows:
             shown = rows[:size][::-1]
             return shown, _encode(shown[-1], order), _encode(shown[0], order) if len(rows) > size else None
     after = _decode(query.get("after", ""), queryset, order)
-    behind = queryset.filter(order.beyond(*after)) if after is not None else queryset
-    rows = list(behind.order_by(*order.terms())[: size + 1])
+    rows = _first(order.beyond(queryset, *after) if after is not None else order.parts(queryset), size + 1)
     shown = rows[:size]
     return (
         shown,
         _encode(shown[-1], order) if len(rows) > size else None,
         _encode(shown[0], order) if after is not None and shown else None,
     )
+
+
+def _first(parts: "list[QuerySet[M]]", wanted: int) -> list[M]:
+    """So many rows of the parts, one after the other; the second is asked only where the first has too few."""
+    rows: list[M] = []
+    for part in parts:
+        if len(rows) < wanted:
+            rows += part[: wanted - len(rows)]
+    return rows
 
 
 def _encode(row: Model, order: _Order) -> str:

@@ -1,0 +1,61 @@
+"""How many rows there are: exactly as far as that is quick, else as the database's planner guesses."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from core import patience
+
+EXACT = 100_000  # rows that are counted one by one
+SURELY_MORE = 2 * EXACT  # what the planner guesses when counting is not even tried
+BUDGET = 0.025  # seconds for counting: the page waits for it
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """`number` is exact, a guess, or what was counted before it was too many."""
+
+    number: int
+    is_estimate: bool = False
+    is_capped: bool = False  # there are more
+
+
+def count(queryset: "QuerySet[Any, Any]") -> Counted:
+    """Count the rows, in a moment, whatever is asked for."""
+    rows = queryset.order_by().values("pk")
+    return _on_postgresql(rows) if connection.vendor == "postgresql" else _elsewhere(rows)
+
+
+def _on_postgresql(rows: "QuerySet[Any, Any]") -> Counted:
+    guess = _guess(rows)
+    if guess > SURELY_MORE:
+        return Counted(rounded(guess), is_estimate=True)
+    try:
+        with patience.at_most(BUDGET):
+            number = rows[: EXACT + 1].count()
+    except patience.TooSlow:
+        return Counted(rounded(guess), is_estimate=True)
+    if number <= EXACT:
+        return Counted(number)
+    return Counted(rounded(max(guess, number)), is_estimate=True)
+
+
+def _elsewhere(rows: "QuerySet[Any, Any]") -> Counted:
+    """SQLite guesses nothing: it counts up to a limit."""
+    number = rows[: EXACT + 1].count()
+    return Counted(min(number, EXACT), is_capped=number > EXACT)
+
+
+def _guess(rows: "QuerySet[Any, Any]") -> int:
+    """What the planner believes, out of its statistics, without looking at a row."""
+    [plan] = json.loads(rows.explain(format="json"))
+    return int(plan["Plan"]["Plan Rows"])
+
+
+def rounded(number: int) -> int:
+    """To three digits: a guess has no more."""
+    step = int(10 ** max(0, len(str(number)) - 3))
+    return (number + step // 2) // step * step

@@ -1,0 +1,65 @@
+"""Questions to the database that may take so long and no longer: a list that nobody can wait for is worth a word."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import OperationalError, connection, transaction
+
+from core.errors import Refused
+
+LIMIT = 2.0  # seconds, for what a person waits for
+LONG = 60.0  # for a part of a download
+QUERY_CANCELED = "57014"  # PostgreSQL's code
+STEPS = 10_000  # of SQLite's machine between two looks at the clock
+
+
+class TooSlow(Refused):
+    """The database was stopped: what was asked for would have taken too long."""
+
+    status = 503
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Stop each query of the block that takes longer. Raises `TooSlow`. Blocks do not lie in one another."""
+    guard = _on_postgresql if connection.vendor == "postgresql" else _on_sqlite
+    try:
+        with guard(seconds):
+            yield
+    except OperationalError as error:
+        if not _was_stopped(error):
+            raise
+        message = f"This would take longer than {seconds:g} s, and was stopped. Ask for less: fewer or other filters."
+        raise TooSlow("too-slow", message) from None
+
+
+@contextmanager
+def _on_postgresql(seconds: float) -> Iterator[None]:
+    is_inside = connection.in_atomic_block
+    with transaction.atomic():
+        _set_timeout(f"{round(seconds * 1000)}ms")
+        yield
+        if is_inside:  # else the commit forgets it
+            _set_timeout("0")
+
+
+def _set_timeout(value: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [value])
+
+
+@contextmanager
+def _on_sqlite(seconds: float) -> Iterator[None]:
+    connection.ensure_connection()
+    end = time.monotonic() + seconds
+    connection.connection.set_progress_handler(lambda: time.monotonic() > end, STEPS)
+    try:
+        yield
+    finally:
+        connection.connection.set_progress_handler(None, 0)
+
+
+def _was_stopped(error: OperationalError) -> bool:
+    cause = error.__cause__
+    return getattr(cause, "sqlstate", "") == QUERY_CANCELED or "interrupted" in str(cause)
