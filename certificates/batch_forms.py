@@ -21,6 +21,7 @@ from pki.errors import PkiError
 from pki.profiles import GATEWAY_CLIENT, Naming
 
 CSRS, EUIS, ENDING, LIST = "csrs", "euis", "ending", "list"
+MOST_WORDS = 250  # of a filter, on the page of the batch
 
 
 class _Choice(forms.ChoiceField):
@@ -67,7 +68,7 @@ class BatchForm(StyledForm):
     profile = _Choice(label="Profile", required=False)
     lifetime_days = forms.TypedChoiceField(label="Lifetime", coerce=int)
     idempotency_key = forms.CharField(widget=forms.HiddenInput, max_length=80)
-    filter = forms.CharField(widget=forms.HiddenInput, required=False, max_length=500)  # of the list of gateways
+    filter = forms.CharField(widget=forms.HiddenInput, required=False, max_length=30_000)  # of the list of gateways
 
     def __init__(self, *args: Any, user: User, listed: GatewayQuerySet | None = None, **kwargs: Any) -> None:
         """`listed` are the gateways of the list that the person came from, as that list was filtered."""
@@ -101,7 +102,7 @@ class BatchForm(StyledForm):
     def wish(self) -> Wish:
         data = self.cleaned_data
         ending = f"gateways whose certificate ends before {data['before']}"
-        listed = f"the list of gateways, {data['filter'] or 'not filtered'}"
+        listed = f"the list of gateways, {data['filter'][:MOST_WORDS] or 'not filtered'}"
         words = {CSRS: self._file_name("CSRs"), EUIS: self._file_name("EUIs"), ENDING: ending, LIST: listed}
         key_type = "" if data["source"] == CSRS else data["key_type"]
         profile = data["profile"] or GATEWAY_CLIENT.name

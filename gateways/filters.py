@@ -1,42 +1,128 @@
-"""The one filter of gateways: for the list and its export."""
+"""The one filter of gateways: for the list, its export, what is done to many, and the API."""
 
+from datetime import timedelta
 from typing import Any
 
 import django_filters
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 
 from accounts.models import User, Vendor
 from cas.models import Authority
+from cas.services.profiles import offered
 from core import clock
-from gateways.models import Gateway, GatewayQuerySet, Standing
+from gateways.models import EuiBlock, Gateway, GatewayQuerySet, Standing, Tag
+from pki.errors import PkiError
+from pki.eui_blocks import Block, read_block
+from pki.profiles import Naming
 
-SORTS = {"eui": "eui", "ends": "current_not_after"}
+SORTS = {"eui": "eui", "ends": "current_not_after", "seen": "last_seen_at"}
 DEFAULT_SORT = "eui"
+OTHERS = "own-ca"  # the profile of what their vendors' own authorities issued
+MOST_PICKED = 1_000
+MOST_DAYS = 36_500
+SEEN = [
+    ("1", "Within 24 hours"),
+    ("7", "Within 7 days"),
+    ("30", "Within 30 days"),
+    ("over-1", "Not within 24 hours"),
+    ("over-7", "Not within 7 days"),
+    ("over-30", "Not within 30 days"),
+    ("over-90", "Not within 90 days"),
+    ("unknown", "Not known"),
+]
+NEVER = "never"
+CHOOSING = (  # what in the list's address says which gateways are meant
+    "q", "vendor", "state", "authority", "profile", "block", "model", "tag", "days_min", "days_max", "seen",
+    "certified", "pick", "everything",
+)  # fmt: skip
 
 
-class GatewayFilter(django_filters.FilterSet):  # type: ignore[misc]  # django-filter publishes no types
-    q = django_filters.CharFilter(
-        method="search",
-        label="EUI or name",
-        widget=forms.TextInput(attrs={"class": "form-control", "placeholder": "EUI or name", "autocomplete": "off"}),
-    )
+def select() -> forms.Select:
+    return forms.Select(attrs={"class": "form-select"})
+
+
+def typed(placeholder: str, **attributes: str) -> forms.TextInput:
+    words = {"class": "form-control", "placeholder": placeholder, "autocomplete": "off", **attributes}
+    return forms.TextInput(attrs=words)
+
+
+class _BlockField(forms.CharField):
+    """Digits that EUIs begin with, in any notation of a block."""
+
+    def clean(self, value: Any) -> Block | None:
+        text = super().clean(value)
+        try:
+            return read_block(text) if text else None
+        except PkiError as error:
+            raise forms.ValidationError(error.message) from None
+
+
+class BlockFilter(django_filters.Filter):  # type: ignore[misc]  # django-filter publishes no types
+    field_class = _BlockField
+
+    def filter(self, queryset: Any, block: Block | None) -> Any:
+        if block is None:
+            return queryset
+        return queryset.filter(**{f"{self.field_name}__gte": block.first, f"{self.field_name}__lte": block.last})
+
+
+def days(label: str, method: str) -> Any:
+    """A number of whole days that are left, as the list shows them."""
+    widget = forms.NumberInput(attrs={"class": "form-control", "min": -MOST_DAYS, "max": MOST_DAYS, "step": 1})
+    limits = [MinValueValidator(-MOST_DAYS), MaxValueValidator(MOST_DAYS)]
+    return _DaysFilter(method=method, label=label, widget=widget, validators=limits)
+
+
+class _DaysFilter(django_filters.Filter):  # type: ignore[misc]  # as above
+    field_class = forms.IntegerField
+
+
+def profiles(_request: Any = None) -> list[tuple[str, str]]:
+    ours = [(profile.name, profile.name) for profile in offered(Naming.EUI)]
+    return [*ours, (OTHERS, "None: of its vendor's own CA")]
+
+
+def tags_named(name: str, user: User) -> list[int]:
+    """The ids of the tags of this name: looked up first, so that the planner knows how many gateways have them."""
+    return list(Tag.objects.visible_to(user).filter(name=name.strip().lower()).values_list("pk", flat=True))
+
+
+class GatewayFilter(django_filters.FilterSet):  # type: ignore[misc]  # as above
+    q = django_filters.CharFilter(method="search", label="EUI or name", widget=typed("EUI or name"))
     vendor = django_filters.ModelChoiceFilter(
-        queryset=Vendor.objects.all(), empty_label="Any vendor", widget=forms.Select(attrs={"class": "form-select"})
+        queryset=Vendor.objects.all(), label="Vendor", empty_label="Any vendor", widget=select()
+    )
+    state = django_filters.ChoiceFilter(
+        choices=Standing, method="stand", label="State", empty_label="Any state", widget=select()
     )
     authority = django_filters.ModelChoiceFilter(
         field_name="current_authority",
         label="Authority",
         queryset=lambda request: Authority.objects.visible_to(request.user).for_fleet().only("name").order_by("name"),
         empty_label="Any authority",
-        widget=forms.Select(attrs={"class": "form-select"}),
+        widget=select(),
     )
-    state = django_filters.ChoiceFilter(
-        choices=Standing,
-        method="stand",
-        label="State",
-        empty_label="Any state",
-        widget=forms.Select(attrs={"class": "form-select"}),
+    profile = django_filters.ChoiceFilter(
+        choices=profiles, method="issue", label="Profile", empty_label="Any profile", widget=select()
     )
+    block = BlockFilter(field_name="eui", label="EUI block", widget=typed("58A0CB or 70B3D5F2/28"))
+    model = django_filters.CharFilter(label="Model", widget=typed("Exactly as listed", maxlength="80"))
+    tag = django_filters.CharFilter(method="tagged", label="Tag", widget=typed("One tag", maxlength="40"))
+    days_min = days("Days left, at least", "last_at_least")
+    days_max = days("Days left, at most", "last_at_most")
+    seen = django_filters.ChoiceFilter(
+        choices=SEEN, method="see", label="Last seen", empty_label="At any time", widget=select()
+    )
+    certified = django_filters.ChoiceFilter(
+        choices=[(NEVER, "Never had one")],
+        method="certify",
+        label="Certificates",
+        empty_label="Whether or not it had one",
+        widget=select(),
+    )
+
+    more = ("authority", "profile", "block", "model", "tag", "days_min", "days_max", "seen", "certified")
 
     class Meta:
         model = Gateway
@@ -47,11 +133,41 @@ class GatewayFilter(django_filters.FilterSet):  # type: ignore[misc]  # django-f
         if self.request.user.is_vendor:
             self.filters.pop("vendor")
 
+    def filter_queryset(self, queryset: Any) -> Any:
+        """What is retired is left out unless it is asked for; what was picked by hand is chosen out of the rest."""
+        found = super().filter_queryset(queryset)
+        if self.form.cleaned_data.get("state") != Standing.RETIRED:
+            found = found.in_use()
+        return _picked(found, self.data)
+
     def search(self, queryset: Any, _name: str, text: str) -> Any:
         return queryset.matching(text)
 
     def stand(self, queryset: Any, _name: str, standing: str) -> Any:
         return queryset.standing(standing, clock.now())
+
+    def issue(self, queryset: Any, _name: str, profile: str) -> Any:
+        if profile == OTHERS:
+            return queryset.filter(current_profile="", current_authority__isnull=False)
+        return queryset.filter(current_profile=profile)
+
+    def tagged(self, queryset: Any, _name: str, name: str) -> Any:
+        return queryset.tagged(tags_named(name, self.request.user))
+
+    def last_at_least(self, queryset: Any, _name: str, number: int) -> Any:
+        return queryset.filter(current_not_after__gte=clock.now() + timedelta(days=number))
+
+    def last_at_most(self, queryset: Any, _name: str, number: int) -> Any:
+        return queryset.filter(current_not_after__lt=clock.now() + timedelta(days=number + 1))
+
+    def see(self, queryset: Any, _name: str, when: str) -> Any:
+        if when == "unknown":
+            return queryset.filter(last_seen_at__isnull=True)
+        since = clock.now() - timedelta(days=int(when.removeprefix("over-")))
+        return queryset.filter(**{f"last_seen_at__{'lt' if when.startswith('over-') else 'gte'}": since})
+
+    def certify(self, queryset: Any, _name: str, _never: str) -> Any:
+        return queryset.never_certified()
 
 
 def filtered(data: Any, *, request: Any) -> tuple[GatewayFilter, GatewayQuerySet]:
@@ -59,3 +175,24 @@ def filtered(data: Any, *, request: Any) -> tuple[GatewayFilter, GatewayQuerySet
     user: User = request.user
     chosen = GatewayFilter(data, queryset=Gateway.objects.visible_to(user), request=request)
     return chosen, chosen.qs
+
+
+def selected(data: Any, *, request: Any) -> GatewayQuerySet:
+    """The gateways that something is to be done to: none where a part of the filter is not understood, or chooses
+    nothing any more, since the rest would mean more than the person saw."""
+    chosen, gateways = filtered(data, request=request)
+    return gateways if chosen.is_valid() else gateways.none()
+
+
+def blocks_of(user: User) -> list[str]:
+    """For the list of proposals: blocks as one writes them."""
+    return [f"{block.prefix}/{block.bits}" for block in EuiBlock.objects.visible_to(user)[:100]]
+
+
+def _picked(gateways: Any, data: Any) -> Any:
+    """Those whose boxes were ticked; all of the filter with `everything`, or where none was."""
+    given = data.getlist("pick") if hasattr(data, "getlist") else data.get("pick", [])
+    if not given or data.get("everything"):
+        return gateways
+    numbers = [int(each) for each in given if each.isascii() and each.isdecimal() and len(each) < 18]
+    return gateways.filter(pk__in=numbers[:MOST_PICKED]) if len(numbers) == len(given) else gateways.none()

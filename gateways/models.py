@@ -1,5 +1,7 @@
 """Gateways and the disputes about who owns them."""
 
+import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Self
 
@@ -9,6 +11,7 @@ from django.db.models import Q
 from accounts.models import User, Vendor
 from cas.models import Authority
 from core import clock
+from gateways import bulk
 from gateways.custody_models import Claim, ClaimQuerySet, Dispute, EuiBlock
 from gateways.import_models import Import, WorkFile, WorkPart
 from pki.eui import InvalidEui, read_eui
@@ -19,6 +22,8 @@ __all__ = [
 ]  # fmt: skip
 
 SOON = timedelta(days=60)
+EUI_DIGITS = 16
+HEX = re.compile(r"[0-9A-F]+")
 
 
 class Standing(models.TextChoices):
@@ -31,6 +36,18 @@ class Standing(models.TextChoices):
     RETIRED = "retired", "Retired"
 
 
+def _named(text: str) -> Q:
+    """Whose name contains `text`, or only begins with it where the database has no index for parts of words."""
+    return Q(name__icontains=text) if bulk.finds_parts() else Q(name__istartswith=text)
+
+
+def _with_digits(digits: str) -> Q:
+    """Whose EUI contains these digits, or only begins with them where the database has no index for parts."""
+    if bulk.finds_parts() or len(digits) > EUI_DIGITS:
+        return Q(eui__contains=digits)
+    return Q(eui__gte=digits.ljust(EUI_DIGITS, "0"), eui__lte=digits.ljust(EUI_DIGITS, "F"))
+
+
 class GatewayQuerySet(models.QuerySet["Gateway"]):
     def visible_to(self, user: User) -> Self:
         return self if user.sees_all else self.filter(vendor_id=user.vendor_id)
@@ -38,11 +55,10 @@ class GatewayQuerySet(models.QuerySet["Gateway"]):
     def matching(self, text: str) -> Self:
         """Those whose EUI was written, whole in any notation or in part, or whose name contains `text`."""
         try:
-            return self.filter(Q(eui=read_eui(text).eui) | Q(name__icontains=text))
+            return self.filter(Q(eui=read_eui(text).eui) | _named(text))
         except InvalidEui:
-            digits = "".join(each for each in text if each not in "-:. ").upper()
-            part = Q(eui__contains=digits) if digits else Q()
-            return self.filter(part | Q(name__icontains=text))
+            digits = re.sub(r"[-:. ]", "", text).upper()
+            return self.filter(_with_digits(digits) | _named(text) if HEX.fullmatch(digits) else _named(text))
 
     def standing(self, standing: str, at: datetime) -> Self:
         """Those whose certificate stands like this at `at`."""
@@ -61,14 +77,33 @@ class GatewayQuerySet(models.QuerySet["Gateway"]):
     def in_use(self) -> Self:
         return self.filter(retired_at__isnull=True)
 
+    def tagged(self, tags: Sequence[int]) -> Self:
+        """Those with one of these tags, by the tags' ids."""
+        through = Gateway.tags.through.objects.filter(gateway_id=models.OuterRef("pk"), tag_id__in=tags)
+        return self.filter(models.Exists(through))
+
+    def never_certified(self) -> Self:
+        """Those that no certificate was ever made or recorded for."""
+        return self.filter(current_not_after__isnull=True, certificates__isnull=True)
+
     def listed(self) -> Self:
-        """With what a row of a list shows, and no more."""
+        """With what a row of a list shows, and no more. Tags come by `with_tags`."""
         return self.select_related("vendor", "current_authority").only(
-            "eui", "name", "vendor__name", "current_authority__name", "current_not_after", "retired_at"
-        )
+            "eui", "name", "model", "vendor__name", "current_authority__name", "current_not_after", "retired_at",
+            "last_seen_at",
+        )  # fmt: skip
+
+    def with_tags(self) -> Self:
+        """With the tags of the rows, by one query more."""
+        return self.prefetch_related("tags")
 
     def disputed(self) -> Self:
         return self.filter(models.Exists(Dispute.objects.open().filter(gateway=models.OuterRef("pk"))))
+
+
+class TagQuerySet(models.QuerySet["Tag"]):
+    def visible_to(self, user: User) -> Self:
+        return self if user.sees_all else self.filter(vendor_id=user.vendor_id)
 
 
 class Tag(models.Model):
@@ -76,6 +111,8 @@ class Tag(models.Model):
 
     vendor = models.ForeignKey(Vendor, on_delete=models.CASCADE, related_name="tags", db_index=False)
     name = models.CharField(max_length=40)
+
+    objects = TagQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]
@@ -89,7 +126,7 @@ class Tag(models.Model):
 class Gateway(models.Model):
     """A gateway: an EUI-64 with one owner (G12)."""
 
-    eui = models.CharField(max_length=16, unique=True)
+    eui = models.CharField(max_length=16)
     vendor = models.ForeignKey(Vendor, on_delete=models.PROTECT, related_name="gateways", db_index=False)
     name = models.CharField(max_length=120, blank=True)
     model = models.CharField(max_length=80, blank=True)
@@ -104,7 +141,7 @@ class Gateway(models.Model):
     # its certificate in force that lasts longest, and until when that is accepted: its own end, or its authority's
     # where that comes first. Written only by the services of `certificates`.
     current_authority = models.ForeignKey(
-        Authority, null=True, blank=True, on_delete=models.PROTECT, related_name="current_gateways"
+        Authority, null=True, blank=True, on_delete=models.PROTECT, related_name="current_gateways", db_index=False
     )
     current_not_after = models.DateTimeField(null=True, blank=True)
     current_profile = models.CharField(max_length=40, blank=True)  # empty where its own CA issued it
@@ -120,11 +157,19 @@ class Gateway(models.Model):
     class Meta:
         ordering = ["eui"]
         constraints = [
-            models.CheckConstraint(name="eui_is_canonical", condition=models.Q(eui__regex=r"^[0-9A-F]{16}$"))
+            # whoever looks for a beginning asks for a range: a second index for patterns is not needed
+            models.UniqueConstraint(fields=["eui"], name="gateway_eui_once"),
+            models.CheckConstraint(name="eui_is_canonical", condition=models.Q(eui__regex=r"^[0-9A-F]{16}$")),
         ]
+        # each certificate pays for each of them: docs/decisions.md says what they serve. PostgreSQL has one more, for
+        # parts of names and EUIs (gateways.bulk)
         indexes = [
             models.Index(fields=["vendor", "eui"]),
             models.Index(fields=["current_not_after", "id"]),
+            models.Index(fields=["vendor", "current_not_after", "id"], name="gateway_by_vendor_and_end"),
+            models.Index(fields=["current_authority", "eui"], name="gateway_by_authority"),
+            models.Index(fields=["last_seen_at", "id"], name="gateway_by_sighting"),
+            models.Index(fields=["model", "eui"], name="gateway_by_model"),
         ]
 
     def __str__(self) -> str:

@@ -25,7 +25,7 @@ TWICE = {  # by app, the suites of what two databases may do differently; pages 
     "certificates": "at_once batches bulk_revocation custody interruptions issuing key_holding ledger moved_gateways "
     "profiles recording renewal requests revocation sent_again servers sweep",
     "core": "keyset patience",
-    "gateways": "disputes list registration",
+    "gateways": "disputes filters list registration",
     "keys": "rotation vault",
     "outbox": "delivery queueing",
     "trust": "drafts impact membership releases rollovers",

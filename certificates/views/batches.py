@@ -20,7 +20,7 @@ from core import clock, csv, keyset
 from core.bell import ring
 from core.forms import attempt
 from core.pages import page
-from gateways.filters import filtered
+from gateways.filters import CHOOSING, selected
 from gateways.models import GatewayQuerySet
 
 COLUMNS = ("Line", "As handed in", "EUI", "Code", "Reason")
@@ -60,17 +60,16 @@ def _listed(request: SignedInRequest) -> GatewayQuerySet | None:
     more, as an authority that is gone, and would be all of them."""
     if LIST not in (request.GET.get("source"), request.POST.get("source")):
         return None
-    chosen, rows = filtered(_filter(request), request=request)
-    return rows if chosen.is_valid() else rows.none()
+    return selected(_filter(request), request=request)
 
 
 def _filter(request: SignedInRequest) -> QueryDict:
     """What the list of gateways was filtered by: in the address at first, then in the form."""
     given = QueryDict(request.POST.get("filter", "")) if request.method == "POST" else request.GET
     kept = QueryDict(mutable=True)
-    for name in ("q", "vendor", "authority", "state"):
-        if value := given.get(name):
-            kept[name] = value
+    for name in CHOOSING:
+        if values := [value for value in given.getlist(name) if value]:
+            kept.setlist(name, values)
     return kept
 
 

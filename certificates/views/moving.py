@@ -15,7 +15,7 @@ from certificates.services import transfer as transferring
 from core.bell import ring
 from core.forms import attempt
 from core.pages import page
-from gateways.filters import filtered
+from gateways.filters import selected
 from gateways.models import Gateway
 from outbox.tasks import send_due
 
@@ -23,7 +23,7 @@ from outbox.tasks import send_due
 @require_http_methods(["GET", "POST"])
 @allowed("operate")
 def transfer(request: SignedInRequest) -> HttpResponse:
-    _, chosen = filtered(request.GET, request=request)
+    chosen = selected(request.GET, request=request)
     form = TransferForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         to = form.cleaned_data["to"]
@@ -39,7 +39,7 @@ def transfer(request: SignedInRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @allowed("hand_in")
 def retire(request: SignedInRequest) -> HttpResponse:
-    _, chosen = filtered(request.GET, request=request)
+    chosen = selected(request.GET, request=request)
     form = RetireForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         count = attempt(form, lambda: services.retire(chosen, actor=request.user, **form.cleaned_data))
