@@ -23,9 +23,9 @@ TWICE = {  # by app, the suites of what two databases may do differently; pages 
     "audit": "append_only sealing two_sealers verify_audit",
     "cas": "bulk interrupted linking operate profiles revocation_lists signing",
     "certificates": "at_once batches bulk_revocation custody interruptions issuing key_holding ledger moved_gateways "
-    "profiles recording renewal requests revocation sent_again servers sweep",
+    "presented profiles recording renewal requests retiring revocation sent_again servers sweep transfer",
     "core": "keyset patience",
-    "gateways": "disputes filters list registration",
+    "gateways": "blocks claims disputes filters list registration",
     "keys": "rotation vault",
     "outbox": "delivery queueing",
     "trust": "drafts impact membership releases rollovers",

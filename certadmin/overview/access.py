@@ -128,7 +128,7 @@ def _untrusted(waiting: list[tuple[int, str, int]]) -> list[Todo]:
 
 def without_certificate(user: User, now: datetime) -> list[Todo]:
     """A vendor's gateways that never had a certificate and have not asked for one."""
-    bare = Gateway.objects.visible_to(user).filter(current_not_after__isnull=True)
+    bare = Gateway.objects.visible_to(user).in_use().filter(current_not_after__isnull=True)
     count = 0 if user.sees_all else bare.exclude(requests__state="requested").count()
     if not count:
         return []

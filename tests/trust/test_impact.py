@@ -92,6 +92,18 @@ def test_gateways_without_a_known_certificate_are_unknown_and_never_safe(
     assert gateways_unknown(impact).count() == 5
 
 
+def test_what_is_out_of_use_is_nothing_unknown(
+    operator: User, group: Group, trusted: Authority, vendor: Vendor
+) -> None:
+    """Falls with: `in_use` in trust.services.impact._uncertified."""
+    publish_release(operator, group)
+    fleet(vendor, None, 5)
+    Gateway.objects.update(retired_at=clock.now())
+    impact = draft(group).impact
+    assert impact.unknown_gateways == 0
+    assert gateways_unknown(impact).count() == 0
+
+
 def test_a_test_leaf_tells_how_a_vendors_other_gateways_are_signed(
     operator: User, group: Group, trusted: Authority, vendor: Vendor
 ) -> None:

@@ -127,12 +127,12 @@ def gateways_of(change: Change) -> QuerySet[Gateway]:
     """The gateways that `change` counts, those that are only assumed included."""
     works = Q(current_authority__in=change.authorities, current_not_after__gt=clock.now())
     assumed = Q(current_authority__isnull=True, vendor__in=[each.vendor_id for each in change.assumed])
-    return Gateway.objects.filter(works | assumed)
+    return Gateway.objects.in_use().filter(works | assumed)
 
 
 def gateways_unknown(impact: Impact) -> QuerySet[Gateway]:
     vendors = [each.vendor_id for each in impact.unknown]
-    return Gateway.objects.filter(current_authority__isnull=True, vendor__in=vendors)
+    return Gateway.objects.in_use().filter(current_authority__isnull=True, vendor__in=vendors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +185,7 @@ def _counted(gateways: QuerySet[Gateway]) -> Counts:
 
 def _uncertified() -> Counter[int]:
     """Gateways of which no certificate is known, by vendor."""
-    rows = Gateway.objects.filter(current_authority__isnull=True).order_by().values_list("vendor")
+    rows = Gateway.objects.in_use().filter(current_authority__isnull=True).order_by().values_list("vendor")
     return Counter(dict(rows.annotate(gateways=Count("pk"))))
 
 
