@@ -16,7 +16,7 @@ from core import clock
 from core.errors import Forbidden, Refused
 from gateways.models import Gateway, GatewayQuerySet
 
-MOST = 50_000
+MOST = 20_000
 
 
 def retire(chosen: GatewayQuerySet, *, actor: User, typed: str) -> int:

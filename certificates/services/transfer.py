@@ -20,7 +20,7 @@ from core import clock
 from core.errors import Forbidden, Refused
 from gateways.models import Gateway, GatewayQuerySet, Tag
 
-MOST = 50_000
+MOST = 20_000
 
 
 class Fate(models.TextChoices):
@@ -101,6 +101,8 @@ def _hand_over_tags(pks: Sequence[int], to: Vendor) -> None:
 
 def _tell(gateways: Sequence[Gateway], to: Vendor, actor: User, fate: Fate, reason: str) -> None:
     """Each vendor reads in its record that the gateway came or went, and not from whom or to whom."""
+    if not gateways:
+        return  # all of them belong there already
     details = {"certificates": fate.value, "reason": reason}
     acts = [
         Act("gateway", each.pk, each.eui, vendor, details) for each in gateways for vendor in (each.vendor_id, to.pk)
