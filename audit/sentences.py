@@ -42,6 +42,8 @@ SENTENCES = {
     "authority.untrusted": "Authority {subject} taken out of {group}",
     "gateway.registered": "Gateway {subject} registered",
     "gateway.described": "Gateway {subject} described anew",
+    "gateways.tagged": "{count} gateways of {subject} tagged: {tags}",
+    "sightings.told": "Sightings told: {taken} later than known, {older} not, {unknown} of unknown gateways",
     "block.added": "Block {subject} of EUIs given to {vendor}",
     "block.removed": "Block {subject} of EUIs taken from {vendor}",
     "claim.made": "{subject}",

@@ -9,10 +9,17 @@ from ninja.errors import HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 
+from accounts.api import router as accounts
+from alerts.api import router as alerts
+from audit.api import router as audit
+from cas.api import router as cas
+from certificates.api import router as certificates
+from certificates.fleet_api import router as fleet
 from core.api import SCOPE
 from core.errors import Refused
 from core.problems import MEDIA, problem, problem_of
 from gateways.api import router as gateways
+from trust.api import router as trust
 
 log = logging.getLogger(__name__)
 IDEMPOTENCY = {
@@ -41,6 +48,9 @@ class Api(NinjaAPI):
 
 
 def _finish(verb: str, operation: dict[str, Any]) -> None:
+    produced = operation.pop("produces", None)
+    if produced:
+        operation["responses"][200]["content"] = {produced: {"schema": {"type": "string", "format": "binary"}}}
     operation["security"] = [{"Token": [operation[SCOPE]]}]
     for status, answer in operation["responses"].items():
         if int(status) >= 400:
@@ -57,7 +67,14 @@ api = Api(
     docs_url=None,
     openapi_url="openapi.json",
 )
+api.add_router("", accounts, tags=["Who calls"])
 api.add_router("", gateways, tags=["Gateways"])
+api.add_router("", fleet, tags=["Many at once"])
+api.add_router("", certificates, tags=["Certificates"])
+api.add_router("", cas, tags=["Authorities"])
+api.add_router("", trust, tags=["Trust"])
+api.add_router("", alerts, tags=["Alerts"])
+api.add_router("", audit, tags=["Audit"])
 
 
 @api.exception_handler(Refused)

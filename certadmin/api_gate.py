@@ -125,6 +125,7 @@ def _check(request: ApiRequest, rule: Rule) -> None:
         raise TooLarge("too-large", f"What is sent here has at most {rule.max_body:,} octets. Split it.")
     if int(length) and rule.kinds and request.content_type not in rule.kinds:
         raise WrongKind("media-type-refused", f"Send this as {' or '.join(sorted(rule.kinds))}.")
+    request._body = request.read(int(length))
 
 
 class TooLarge(Refused):

@@ -26,6 +26,7 @@ def schedule(sender: Celery, **_: object) -> None:
         "sweep publications": {"task": "trust.tasks.sweep", "schedule": settings.SWEEP_SECONDS},
         "check the stores": {"task": "trust.tasks.check_stores", "schedule": settings.STORE_CHECK_SECONDS},
         "ask the clusters": {"task": "trust.tasks.ask_clusters", "schedule": settings.STORE_CHECK_SECONDS},
+        "forget old answers of the API": {"task": "accounts.tasks.forget_answers", "schedule": 3600},
         "send due notices": {"task": "alerts.tasks.send_due_notices", "schedule": 3600},
     }
 

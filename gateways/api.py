@@ -1,5 +1,6 @@
 """The API's part about gateways: registering, describing, sightings, and whose an EUI is."""
 
+from dataclasses import asdict
 from typing import Any
 
 from django.http import Http404, HttpResponse
@@ -14,7 +15,17 @@ from core.scopes import Scope
 from gateways import services
 from gateways.filters import DEFAULT_SORT, SORTS, GatewayFilter
 from gateways.models import Claim, Dispute, EuiBlock, Gateway
-from gateways.schemas import BlockOut, ClaimOut, Description, GatewayDetail, GatewayOut, Registration
+from gateways.schemas import (
+    BlockOut,
+    ClaimOut,
+    Description,
+    GatewayDetail,
+    GatewayOut,
+    Registration,
+    Sightings,
+    SightingsOut,
+)
+from gateways.services.sightings import Told, record_sightings
 from pki.eui import InvalidEui, read_eui
 
 router = Router()
@@ -74,6 +85,15 @@ def list_blocks(request: ApiRequest) -> Any:
     """The blocks of EUIs that you own; operators and auditors see all."""
     rows = EuiBlock.objects.visible_to(request.user)
     return page_of(request, rows, BlockOut.of, sorts={"first": "first"}, default="first")
+
+
+@router.post(
+    "/sightings", **writes({200: SightingsOut}, scope=Scope.SIGHTINGS, permission="operate", max_body=3 * 1024 * 1024)
+)
+def tell_sightings(request: ApiRequest, sent: Sightings) -> Any:
+    """Say where gateways were seen: up to 10,000 at once, from a proxy's or a network server's log."""
+    rows = [Told(each.eui, each.at, each.sha256) for each in sent.sightings]
+    return SightingsOut(**asdict(record_sightings(request.user, rows)))
 
 
 def read_or_refuse(text: str) -> str:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 
 from ninja import Schema
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from core.api import Id, Text
 from gateways.models import Claim, EuiBlock, Gateway
@@ -147,7 +147,7 @@ class BlockOut(Schema):
 
 class Sighting(Schema):
     eui: Eui
-    at: datetime = Field(description="With a time zone.", examples=["2026-11-21T13:40:07Z"])
+    at: AwareDatetime = Field(description="With a time zone.", examples=["2026-11-21T13:40:07Z"])
     sha256: Sha256 = ""
 
     model_config = {"extra": "forbid"}

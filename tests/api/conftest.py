@@ -36,7 +36,7 @@ class Program:
     def send(
         self, method: str, path: str, body: Any = None, *, key: str | None = None, kind: str = "application/json"
     ) -> Any:
-        content = body if isinstance(body, str | bytes) else json.dumps(body)
+        content = body if isinstance(body, str | bytes) else "" if body is None else json.dumps(body)
         headers = {"Idempotency-Key": key} if key else {}
         return self._client.generic(method, f"/api/v1{path}", content, content_type=kind, headers=headers)
 
