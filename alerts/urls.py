@@ -2,9 +2,10 @@
 
 from django.urls import URLPattern, path
 
-from alerts import views
+from alerts.views import alerts, calendar
 
 app_name = "alerts"
 urlpatterns: list[URLPattern] = [
-    path("", views.list_alerts, name="list"),
+    path("", alerts.list_alerts, name="list"),
+    path("calendar/", calendar.calendar, name="calendar"),
 ]

@@ -223,8 +223,11 @@ class CertificateQuerySet(models.QuerySet["Certificate"]):
 
     def current(self, at: datetime) -> Self:
         """Neither over nor revoked, and none of the same gateway and vendor lasts longer."""
-        alive = self.filter(revoked_at__isnull=True, not_after__gt=at)
-        return alive.with_successor(at).filter(is_superseded=False)
+        return self.filter(not_after__gt=at).not_followed(at)
+
+    def not_followed(self, at: datetime) -> Self:
+        """Not revoked, over or not, and none of the same gateway and vendor that is in force lasts longer."""
+        return self.filter(revoked_at__isnull=True).with_successor(at).filter(is_superseded=False)
 
     def standing(self, standing: str, at: datetime) -> Self:
         """Those that stand like this at `at`."""
