@@ -2,23 +2,22 @@
 
 import csv
 from collections.abc import Iterable, Iterator
+from io import StringIO
+from itertools import chain, islice
 
 from django.http import StreamingHttpResponse
 
 from core.logs import one_line
 
 RUNS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # the last: full-width forms
-
-
-class _Echo:
-    def write(self, line: str) -> str:
-        return line
+_MARKED = (*RUNS, "'")
+BLOCK = 500  # rows that go out together: each piece of a stream costs the server something
 
 
 def harmless(cell: object) -> str:
     """A cell as text on one line; `'` before what a spreadsheet would run. `restored` takes it away again."""
     text = "" if cell is None else str(cell)
-    return one_line(f"'{text}" if text.startswith((*RUNS, "'")) else text)
+    return one_line(f"'{text}" if text.startswith(_MARKED) else text)
 
 
 def restored(cell: str) -> str:
@@ -27,11 +26,23 @@ def restored(cell: str) -> str:
 
 
 def lines(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
-    """The lines of a file with a head."""
-    writer = csv.writer(_Echo())
-    yield writer.writerow(list(columns))
-    for row in rows:
-        yield writer.writerow([harmless(cell) for cell in row])
+    """The lines of a file with a head, some hundreds at a time."""
+    yield _written([list(columns)])
+    left = iter(rows)
+    while block := [[harmless(cell) for cell in row] for row in islice(left, BLOCK)]:
+        yield _written(block)
+
+
+def begun(rows: Iterable[Iterable[object]]) -> Iterator[Iterable[object]]:
+    """The same rows, of which the first is there: what goes wrong at the start can still be told on a page."""
+    left = iter(rows)
+    return chain(list(islice(left, 1)), left)
+
+
+def _written(rows: list[list[str]]) -> str:
+    out = StringIO()
+    csv.writer(out).writerows(rows)
+    return out.getvalue()
 
 
 def attachment(name: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> StreamingHttpResponse:

@@ -5,6 +5,8 @@ import logging
 
 def one_line(text: str) -> str:
     """Return `text` with control and bidirectional characters made visible, so that a log stays a log."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 

@@ -28,3 +28,14 @@ def page(
     if fragment:
         patch_vary_headers(response, ["HX-Request"])
     return response
+
+
+def with_address(response: HttpResponse, request: HttpRequest) -> HttpResponse:
+    """Tell htmx what stands in the address bar for this part: the path with what was chosen, and nothing empty."""
+    if wants_fragment(request):
+        query = request.GET.copy()
+        for name, values in request.GET.lists():
+            query.setlist(name, [value for value in values if value])
+        said = query.urlencode()
+        response["HX-Push-Url"] = f"{request.path}?{said}" if said else request.path
+    return response

@@ -1,5 +1,6 @@
 """The one filter of gateways: for the list, its export, what is done to many, and the API."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -85,7 +86,7 @@ def profiles(_request: Any = None) -> list[tuple[str, str]]:
 
 def tags_named(name: str, user: User) -> list[int]:
     """The ids of the tags of this name: looked up first, so that the planner knows how many gateways have them."""
-    return list(Tag.objects.visible_to(user).filter(name=name.strip().lower()).values_list("pk", flat=True))
+    return list(Tag.objects.visible_to(user).named([name.strip()]).values_list("pk", flat=True))
 
 
 class GatewayFilter(django_filters.FilterSet):  # type: ignore[misc]  # as above
@@ -106,9 +107,9 @@ class GatewayFilter(django_filters.FilterSet):  # type: ignore[misc]  # as above
     profile = django_filters.ChoiceFilter(
         choices=profiles, method="issue", label="Profile", empty_label="Any profile", widget=select()
     )
-    block = BlockFilter(field_name="eui", label="EUI block", widget=typed("58A0CB or 70B3D5F2/28"))
-    model = django_filters.CharFilter(label="Model", widget=typed("Exactly as listed", maxlength="80"))
-    tag = django_filters.CharFilter(method="tagged", label="Tag", widget=typed("One tag", maxlength="40"))
+    block = BlockFilter(field_name="eui", label="EUI block", widget=typed("58A0CB", list="known-blocks"))
+    model = django_filters.CharFilter(label="Model", widget=typed("", list="known-models", maxlength="80"))
+    tag = django_filters.CharFilter(method="tagged", label="Tag", widget=typed("", list="known-tags", maxlength="40"))
     days_min = days("Days left, at least", "last_at_least")
     days_max = days("Days left, at most", "last_at_most")
     seen = django_filters.ChoiceFilter(
@@ -184,9 +185,23 @@ def selected(data: Any, *, request: Any) -> GatewayQuerySet:
     return gateways if chosen.is_valid() else gateways.none()
 
 
-def blocks_of(user: User) -> list[str]:
-    """For the list of proposals: blocks as one writes them."""
-    return [f"{block.prefix}/{block.bits}" for block in EuiBlock.objects.visible_to(user)[:100]]
+@dataclass(frozen=True, slots=True)
+class Proposals:
+    """What one may write into filters: some of what there is."""
+
+    blocks: list[str]
+    models: list[str]
+    tags: list[str]
+
+
+def proposals(user: User) -> Proposals:
+    """Three short looks, however many gateways there are: of the models, those of the first thousand."""
+    first = Gateway.objects.visible_to(user).order_by("eui").values("model")[:1000]
+    return Proposals(
+        [str(block) for block in EuiBlock.objects.visible_to(user)[:100]],
+        sorted({row["model"] for row in first} - {""}),
+        sorted(set(Tag.objects.visible_to(user).values_list("name", flat=True)[:500])),
+    )
 
 
 def _picked(gateways: Any, data: Any) -> Any:

@@ -5,8 +5,10 @@ from typing import Any
 from django import forms
 
 from accounts.models import User, Vendor
+from core.errors import Refused
 from core.forms import StyledForm
 from gateways.models import Claim, Dispute
+from gateways.services.tagging import read_tags
 from pki.eui import EuiReading, InvalidEui, read_eui
 
 
@@ -80,8 +82,31 @@ class ClaimsForm(StyledForm):
     all = forms.BooleanField(required=False)
 
 
+class TagsField(forms.CharField):
+    """Tags between commas; cleaned, a list of them."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        attributes = {"autocomplete": "off", "spellcheck": "false"}
+        super().__init__(required=False, max_length=900, widget=forms.TextInput(attrs=attributes), **kwargs)
+
+    def clean(self, value: Any) -> list[str]:
+        try:
+            return read_tags(super().clean(value))
+        except Refused as refusal:
+            raise forms.ValidationError(refusal.message) from None
+
+
+class TagForm(StyledForm):
+    """What is put on gateways, and what is taken off them."""
+
+    add = TagsField(label="Put on", help_text="Words of your own, with commas between them: mast, north")
+    remove = TagsField(label="Take off")
+
+
 class DescriptionForm(StyledForm):
     name = forms.CharField(max_length=120, required=False)
+    model = forms.CharField(max_length=80, required=False, help_text="As its maker calls it.")
+    tags = TagsField(help_text="Words to find it by, with commas between them.")
     notes = forms.CharField(max_length=4000, required=False, widget=forms.Textarea(attrs={"rows": 4}))
 
 

@@ -1,12 +1,13 @@
 """Gateways and the disputes about who owns them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Self
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 
 from accounts.models import User, Vendor
 from cas.models import Authority
@@ -105,6 +106,10 @@ class TagQuerySet(models.QuerySet["Tag"]):
     def visible_to(self, user: User) -> Self:
         return self if user.sees_all else self.filter(vendor_id=user.vendor_id)
 
+    def named(self, names: Iterable[str]) -> Self:
+        """Those with one of these names, whatever its case."""
+        return self.annotate(folded=Lower("name")).filter(folded__in=[name.lower() for name in names])
+
 
 class Tag(models.Model):
     """A word that a vendor, or an operator for it, puts on gateways to find them again."""
@@ -177,11 +182,15 @@ class Gateway(models.Model):
 
     @property
     def standing(self) -> Standing:
-        end, now = self.current_not_after, clock.now()
-        if self.retired_at:
-            return Standing.RETIRED
-        if end is None:
-            return Standing.NONE
-        if end <= now:
-            return Standing.EXPIRED
-        return Standing.SOON if end <= now + SOON else Standing.VALID
+        return standing_of(self.current_not_after, self.retired_at, clock.now())
+
+
+def standing_of(ends: datetime | None, retired_at: datetime | None, now: datetime) -> Standing:
+    """How a gateway stands whose certificate is accepted until `ends`."""
+    if retired_at:
+        return Standing.RETIRED
+    if ends is None:
+        return Standing.NONE
+    if ends <= now:
+        return Standing.EXPIRED
+    return Standing.SOON if ends <= now + SOON else Standing.VALID

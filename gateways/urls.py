@@ -2,12 +2,13 @@
 
 from django.urls import URLPattern, path
 
-from gateways.views import custody, gateways, lists
+from gateways.views import custody, gateways, lists, tagging
 
 app_name = "gateways"
 urlpatterns: list[URLPattern] = [
     path("", lists.list_gateways, name="list"),
     path("export.csv", lists.export, name="export"),
+    path("tag/", tagging.tag, name="tag"),
     path("register/", gateways.register, name="register"),
     path("register/reading/", gateways.reading, name="reading"),
     path("disputes/", custody.disputes, name="disputes"),

@@ -9,7 +9,7 @@ from typing import Any
 from django import template
 from django.conf import settings
 from django.template.context import RequestContext
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from core import clock
@@ -147,6 +147,35 @@ def with_query(context: RequestContext, **changes: Any) -> str:
         if value is not None:
             query[key] = str(value)
     return f"?{query.urlencode()}"
+
+
+@register.simple_tag(takes_context=True)
+def query_inputs(context: RequestContext, *dropped: str) -> SafeString:
+    """The page's query as hidden fields of a form, without some of its names and without what is empty."""
+    pairs = ((name, value) for name, values in context["request"].GET.lists() for value in values)
+    kept = ((name, value) for name, value in pairs if value and name not in dropped)
+    return format_html_join("", '<input type="hidden" name="{}" value="{}">', kept)
+
+
+@register.inclusion_tag("ui/_chips.html", takes_context=True)
+def chips(context: RequestContext, chosen: Any) -> dict[str, Any]:
+    """What is in use of a filter but its search, each with the address that does without it."""
+    query, found = context["request"].GET, []
+    for field in chosen.form:
+        if field.name != "q" and query.get(field.name):
+            href = with_query(context, **{field.name: None}, after=None, before=None)
+            found.append((field.label, _in_words(field, query[field.name]), field.errors, href))
+    picked = 0 if query.get("everything") else len(query.getlist("pick"))
+    if picked:
+        href = with_query(context, pick=None, after=None, before=None)
+        found.append(("Picked", f"{picked} by hand", [], href))
+    return {"chips": found, "everything": context["request"].path}
+
+
+def _in_words(field: Any, value: str) -> str:
+    """A chosen value as the field shows it: the words of a choice, else what was typed."""
+    choices = getattr(field.field, "choices", ())
+    return next((str(words) for key, words in choices if str(key) == value), value)
 
 
 @register.inclusion_tag("ui/_sort.html", takes_context=True)

@@ -1,5 +1,7 @@
 """Registering gateways, and describing them."""
 
+from collections.abc import Sequence
+
 from django.db import IntegrityError, transaction
 
 from accounts.models import User, Vendor
@@ -9,6 +11,7 @@ from gateways.models import Claim, Dispute, Gateway
 from gateways.services.blocks import holder_of
 from gateways.services.claims import claim, settle_own
 from gateways.services.limits import refuse_foreign, refuse_mass
+from gateways.services.tagging import set_tags
 from pki.eui import is_canonical
 
 OUTSIDE = "eui-outside-blocks"
@@ -42,13 +45,19 @@ def register(actor: User, vendor: Vendor, eui: str, name: str = "", *, model: st
     return _register(actor, vendor, eui, name=name, model=model)
 
 
-def describe(gateway: Gateway, *, actor: User, name: str, notes: str) -> Gateway:
-    """Change what people wrote about a gateway."""
+def describe(
+    gateway: Gateway, *, actor: User, name: str, notes: str, model: str | None = None, tags: Sequence[str] | None = None
+) -> Gateway:
+    """Change what people wrote about a gateway; `model` and `tags` stay as they are where None is given."""
     refuse_foreign(actor, gateway.vendor)
+    words = {"name": name, "notes": notes, "model": gateway.model if model is None else model}
     with transaction.atomic():
-        Gateway.objects.filter(pk=gateway.pk).update(name=name, notes=notes)
-        record(actor, "gateway.described", subject=gateway, vendor_id=gateway.vendor_id, name=name)
-    gateway.name, gateway.notes = name, notes
+        Gateway.objects.filter(pk=gateway.pk).update(**words)
+        if tags is not None:
+            set_tags(gateway, tags)
+        told = {"model": words["model"]} | ({} if tags is None else {"tags": ", ".join(tags)})
+        record(actor, "gateway.described", subject=gateway, vendor_id=gateway.vendor_id, name=name, **told)
+    gateway.name, gateway.notes, gateway.model = words["name"], words["notes"], words["model"]
     return gateway
 
 

@@ -1,5 +1,6 @@
 """Pages about one gateway."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import messages
@@ -69,7 +70,7 @@ def detail(request: SignedInRequest, pk: int) -> HttpResponse:
         "tags": gateway.tags.all(),
         "ending": _ending(gateway),
         "is_disputed": Dispute.objects.open().filter(gateway=gateway).exists(),
-        "records": records[:HISTORY],
+        "records": [*records[:HISTORY], *_import_records(gateway)],
     }
     return page(request, "gateways/detail.html", context)
 
@@ -78,12 +79,21 @@ def detail(request: SignedInRequest, pk: int) -> HttpResponse:
 @allowed("hand_in")
 def edit(request: SignedInRequest, pk: int) -> HttpResponse:
     gateway = get_object_or_404(Gateway.objects.visible_to(request.user), pk=pk)
-    form = DescriptionForm(request.POST or None, initial={"name": gateway.name, "notes": gateway.notes})
+    tags = ", ".join(gateway.tags.values_list("name", flat=True))
+    written = {"name": gateway.name, "model": gateway.model, "tags": tags, "notes": gateway.notes}
+    form = DescriptionForm(request.POST or None, initial=written)
     if form.is_valid():
         services.describe(gateway, actor=request.user, **form.cleaned_data)
         messages.success(request, "Saved.")
         return redirect("gateways:detail", gateway.pk)
     return page(request, "gateways/edit.html", {"gateway": gateway, "form": form})
+
+
+def _import_records(gateway: Gateway) -> Iterable[Record]:
+    """Where it came out of a file, what happened is written down of the import, once for all of its gateways."""
+    if gateway.registered_in_id is None:
+        return ()
+    return Record.objects.about("import", gateway.registered_in_id).filter(action="import.applied")[:1]
 
 
 def _ending(gateway: Gateway) -> str:

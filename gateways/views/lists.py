@@ -1,25 +1,42 @@
 """The list of gateways, and its export."""
 
-from django.http import HttpResponse, QueryDict, StreamingHttpResponse
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpResponse, StreamingHttpResponse
 from django.views.decorators.http import require_GET
 
 from accounts.access import SignedInRequest, allowed
-from core import csv, keyset
-from core.pages import page
-from gateways.filters import DEFAULT_SORT, SORTS, filtered
-from gateways.models import Dispute, Gateway, Standing
+from core import clock, csv, keyset
+from core.pages import page, with_address
+from core.patience import TooSlow
+from gateways.filters import CHOOSING, DEFAULT_SORT, SORTS, filtered, proposals
+from gateways.models import Dispute, Gateway, GatewayQuerySet, standing_of
 
-COLUMNS = ("EUI", "Name", "Vendor", "Authority", "Ends", "State")
+COLUMNS = ("EUI", "Name", "Model", "Vendor", "Authority", "Profile", "Ends", "State", "Last seen", "Tags")
+FIELDS = (
+    "pk", "eui", "name", "model", "vendor__name", "current_authority__name", "current_profile", "current_not_after",
+    "retired_at", "last_seen_at",
+)  # fmt: skip
 
 
 @require_GET
 @allowed("read")
 def list_gateways(request: SignedInRequest) -> HttpResponse:
     chosen, gateways = filtered(request.GET, request=request)
-    shown = keyset.paginate(gateways.listed(), request.GET, sorts=SORTS, default=DEFAULT_SORT)
     disputes = Dispute.objects.open().count() if request.user.sees_all else 0
-    context = {"filter": chosen, "page": shown, "disputes": disputes, "filters": _filters_in_use(request.GET)}
-    return page(request, "gateways/list.html", context, fragment="gateways/_list.html")
+    parts = sum(1 for name in CHOOSING if name != "q" and request.GET.get(name))
+    context: dict[str, Any] = {"filter": chosen, "chosen_parts": parts, "disputes": disputes}
+    context["proposals"] = proposals(request.user)
+    status = 200
+    try:
+        rows = gateways.listed().with_tags()
+        context["page"] = keyset.paginate(rows, request.GET, sorts=SORTS, default=DEFAULT_SORT)
+    except TooSlow as slow:
+        context["too_slow"], status = slow, slow.status
+    answer = page(request, "gateways/list.html", context, fragment="gateways/_list.html", status=status)
+    return with_address(answer, request)
 
 
 @require_GET
@@ -27,21 +44,28 @@ def list_gateways(request: SignedInRequest) -> HttpResponse:
 def export(request: SignedInRequest) -> StreamingHttpResponse:
     """Exactly the rows of the list, in its order."""
     _, gateways = filtered(request.GET, request=request)
-    ordered = keyset.sorted_as(gateways.listed(), request.GET, sorts=SORTS, default=DEFAULT_SORT)
-    return csv.attachment("gateways.csv", COLUMNS, (_csv_row(gateway) for gateway in ordered.iterator(2000)))
+    return csv.attachment("gateways.csv", COLUMNS, csv.begun(_csv_rows(gateways, request)))
 
 
-def _filters_in_use(query: QueryDict) -> int:
-    return sum(1 for name in ("vendor", "authority", "state") if query.get(name))
+def _csv_rows(gateways: GatewayQuerySet, request: SignedInRequest) -> Iterator[tuple[object, ...]]:
+    now = clock.now()
+    for chunk in keyset.chunks(gateways, request.GET, columns=FIELDS, sorts=SORTS, default=DEFAULT_SORT):
+        tags = _tags([row[0] for row in chunk])
+        for pk, eui, name, model, vendor, authority, profile, ends, retired, seen in chunk:
+            state = standing_of(ends, retired, now).label
+            yield (
+                eui, name, model, vendor, authority, profile, _text(ends), state, _text(seen), tags.get(pk, ""),
+            )  # fmt: skip
 
 
-def _csv_row(gateway: Gateway) -> tuple[str, ...]:
-    ends = gateway.current_not_after
-    return (
-        gateway.eui,
-        gateway.name,
-        gateway.vendor.name,
-        gateway.current_authority.name if gateway.current_authority else "",
-        ends.isoformat() if ends else "",
-        Standing(gateway.standing).label,
-    )
+def _tags(pks: list[int]) -> dict[int, str]:
+    """The tags of these gateways in words, by their ids."""
+    found: dict[int, str] = {}
+    rows = Gateway.tags.through.objects.filter(gateway__any_of=pks).order_by("tag__name")
+    for pk, name in rows.values_list("gateway_id", "tag__name"):
+        found[pk] = f"{found[pk]}, {name}" if pk in found else name
+    return found
+
+
+def _text(instant: datetime | None) -> str:
+    return instant.isoformat() if instant else ""

@@ -40,6 +40,21 @@ document.addEventListener("submit", (event) => {
   }
 });
 
+// Ticked rows: the box in the head ticks all of the page, and the bar says how many.
+document.addEventListener("change", (event) => {
+  if (!event.target.matches?.("[data-pick-all], [name=pick], [name=everything]")) return;
+  const boxes = [...document.querySelectorAll("[name=pick]")];
+  if ("pickAll" in event.target.dataset) for (const box of boxes) box.checked = event.target.checked;
+  const ticked = boxes.filter((box) => box.checked).length;
+  const head = document.querySelector("[data-pick-all]");
+  head.checked = ticked === boxes.length;
+  head.indeterminate = ticked > 0 && ticked < boxes.length;
+  const everything = document.querySelector("[name=everything]");
+  if (everything && !ticked) everything.checked = false;
+  const said = document.querySelector("[data-picked]");
+  if (said) said.textContent = everything?.checked ? "All selected" : `${ticked} selected`;
+});
+
 // Files are looked at as soon as they are chosen.
 document.addEventListener("change", (event) => {
   if (event.target.matches?.("input[data-sends]") && event.target.files.length) event.target.form.requestSubmit();
