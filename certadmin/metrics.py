@@ -5,6 +5,7 @@ Labels are kinds, states, jobs, stores and groups: their number does not grow wi
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.core.cache import caches
 from django.db.models import Count, Max, Min, Q
 from prometheus_client import CollectorRegistry, generate_latest
@@ -14,7 +15,6 @@ from prometheus_client.registry import Collector
 from accounts.models import Vendor
 from audit.models import Heartbeat, Record
 from cas.models import Authority
-from certadmin.celery import app
 from certificates.models import Batch, Certificate, Chunk, Request, ServerCertificate
 from core import clock
 from gateways.models import SOON, Claim, Dispute, Gateway, Standing
@@ -116,7 +116,7 @@ def _queues(now: datetime) -> Iterator[Metric]:
 def _jobs(now: datetime) -> Iterator[Metric]:
     """Every scheduled job; one that never succeeded has no age, and is missing from the first family only."""
     beats = dict(Heartbeat.objects.values_list("job", "succeeded_at"))
-    scheduled = app.conf.beat_schedule
+    scheduled = settings.CELERY_BEAT_SCHEDULE
     ages = {job: (now - beats[job]).total_seconds() for job in scheduled if job in beats}
     yield _gauge("job_last_success_age_seconds", "Since the scheduled job last succeeded.", "job", ages)
     periods = {job: float(entry["schedule"]) for job, entry in scheduled.items()}

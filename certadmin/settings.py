@@ -1,6 +1,7 @@
 """All settings, from the environment only. `.env.example` names each."""
 
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
@@ -175,6 +176,7 @@ WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 
 # uploads never touch a disk, and are small
 FILE_UPLOAD_HANDLERS = ["core.uploads.BoundedMemoryHandler"]
+LARGE_UPLOADS = ("/gateways/import/",)  # where a file of 100 MB is taken piece by piece, into the work store
 DATA_UPLOAD_MAX_MEMORY_SIZE = 3 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 DATA_UPLOAD_MAX_NUMBER_FILES = 20
@@ -252,6 +254,21 @@ SWEEP_SECONDS = environment.number("SWEEP_SECONDS", 20)
 SEAL_SECONDS = environment.number("SEAL_SECONDS", 2)
 STORE_ALARM_MINUTES = 15  # a store that does not answer for so long is told to the operators
 STORE_CHECK_SECONDS = environment.number("STORE_CHECK_SECONDS", 300)
+# each entry may run twice, late or never; what it does is decided by rows. Who succeeded leaves a heartbeat by its name
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "seal the audit record": {"task": "audit.tasks.seal", "schedule": SEAL_SECONDS},
+    "sweep the outbox": {"task": "outbox.tasks.sweep", "schedule": SWEEP_SECONDS},
+    "sweep requests": {"task": "certificates.tasks.sweep", "schedule": SWEEP_SECONDS},
+    "destroy keys that were handed over": {"task": "certificates.tasks.destroy_keys", "schedule": 600},
+    "sweep imports": {"task": "gateways.tasks.sweep_imports", "schedule": SWEEP_SECONDS},
+    "sweep lists of revoked certificates": {"task": "cas.tasks.sweep_lists", "schedule": SWEEP_SECONDS},
+    "renew certificates": {"task": "certificates.tasks.renew", "schedule": 6 * 3600},
+    "sweep publications": {"task": "trust.tasks.sweep", "schedule": SWEEP_SECONDS},
+    "check the stores": {"task": "trust.tasks.check_stores", "schedule": STORE_CHECK_SECONDS},
+    "ask the clusters": {"task": "trust.tasks.ask_clusters", "schedule": STORE_CHECK_SECONDS},
+    "forget old answers of the API": {"task": "accounts.tasks.forget_answers", "schedule": 3600},
+    "send due notices": {"task": "alerts.tasks.send_due_notices", "schedule": 3600},
+}
 RELEASES_KEPT = environment.number("RELEASES_KEPT", 10)  # of each group, in a store: what one can return to at once
 LOSS_SHARE = environment.number("LOSS_PERCENT", 1) / 100  # of the gateways; more off the air asks a second operator
 GATEWAYS_PER_DAY = environment.number("GATEWAYS_PER_DAY", 500)  # that one vendor may register or claim
