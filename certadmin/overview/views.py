@@ -6,6 +6,7 @@ from django.views.decorators.http import require_safe
 from accounts.access import SignedInRequest, allowed
 from accounts.models import User, Vendor
 from audit.models import Record
+from audit.services import jobs
 from cas.models import Authority
 from certadmin.overview import access, publishing, waiting
 from certadmin.overview.chart import draw
@@ -51,6 +52,7 @@ def overview(request: SignedInRequest) -> HttpResponse:
         "forecast": ends,
         "chart": draw(ends),
         "events": _events(user),
+        "jobs": jobs() if user.sees_all else [],
         "is_new": not shown.total and _is_new(user),
     }
     return page(request, "overview/overview.html", context)

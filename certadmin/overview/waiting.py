@@ -1,7 +1,7 @@
 """What waits for an operator's decision, and what the deployment lacks."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -9,16 +9,13 @@ from django.db.models import Count, Min, QuerySet
 from django.urls import reverse
 
 from accounts.models import Deployment, User
-from alerts.services.notices import JOB
-from audit.models import Heartbeat
+from audit.services import jobs
 from cas.models import Authority, Signing
 from certadmin.overview.todo import Todo, listed, plural
 from certificates.models import Request
 from core.templatetags.ui import day, span_in_words, utc
 from gateways.models import Claim, Dispute, Gateway
 from pki.profiles import AUTHORITIES
-
-SILENCE = timedelta(hours=26)  # the job runs every hour; a day without it is worth a word
 
 
 def reviews(user: User, now: datetime) -> list[Todo]:
@@ -123,18 +120,20 @@ def _doubtful(what: str, count: int, url: str) -> Todo:
 
 
 def silence(user: User, now: datetime) -> list[Todo]:
-    """The job that announces what ends has not run: nobody would be warned."""
-    last = Heartbeat.objects.filter(pk=JOB).values_list("succeeded_at", flat=True).first()
-    if not user.is_operator or last is None or now - last < SILENCE:
+    """Scheduled jobs that have not succeeded in time: what they do is not done."""
+    silent = [job for job in jobs() if job.is_silent(now)] if user.is_operator else []
+    if not silent:
         return []
+    first = min(silent, key=lambda job: job.succeeded_at or now)
+    one = f"The job “{first.name}” is silent"
     return [
         Todo(
             tone="bad",
             icon="bell",
-            title="Nobody is warned of what ends",
-            text=f"The hourly job last ran {utc(last)}. Do the worker and the beat run?",
-            action="Open the alerts",
-            url=reverse("alerts:list"),
+            title=one if len(silent) == 1 else f"{len(silent)} scheduled jobs are silent",
+            text=f"“{first.name}” last ran {utc(first.succeeded_at)}. Do the worker and the beat run?",
+            action="Look at the jobs",
+            url=f"{reverse('overview')}#jobs",
         )
     ]
 

@@ -169,12 +169,32 @@ def test_missing_cups_settings_are_named(operator: User, vendor: Vendor, deploym
     assert titles(operator, waiting.kits) == []
 
 
-def test_a_silent_job_is_named(operator: User) -> None:
-    beat = Heartbeat.objects.create(job="send due notices", succeeded_at=NOW - timedelta(hours=25))
+def test_a_silent_job_is_named(operator: User, auditor: User) -> None:
+    beat = Heartbeat.objects.create(job="send due notices", succeeded_at=NOW - timedelta(hours=5))
     assert titles(operator, waiting.silence) == []
-    beat.succeeded_at = NOW - timedelta(hours=27)
+    beat.succeeded_at = NOW - timedelta(hours=5, minutes=2)
     beat.save()
-    assert titles(operator, waiting.silence) == ["Nobody is warned of what ends"]
+    assert titles(operator, waiting.silence) == ["The job “send due notices” is silent"]
+    Heartbeat.objects.create(job="seal the audit record", succeeded_at=NOW - timedelta(minutes=3))
+    assert titles(operator, waiting.silence) == ["2 scheduled jobs are silent"]
+    assert titles(auditor, waiting.silence) == []
+
+
+def test_what_the_schedule_does_not_name_is_no_job(operator: User) -> None:
+    """A heartbeat of a job of an older version is no alarm for ever."""
+    Heartbeat.objects.create(job="of an older version", succeeded_at=NOW - timedelta(days=90))
+    assert titles(operator, waiting.silence) == []
+
+
+def test_the_page_lists_the_jobs_for_who_sees_all(operator: User, vendor_user: User, client_of: SignIn) -> None:
+    assert "Scheduled jobs" in client_of(operator).get("/").text
+    assert "Scheduled jobs" not in client_of(vendor_user).get("/").text
+
+
+def test_health_names_what_is_silent(client: Client) -> None:
+    Heartbeat.objects.create(job="renew certificates", succeeded_at=clock.now() - timedelta(days=3))
+    part = client.get("/healthz").json()["parts"]["schedule"]
+    assert part == {"ok": False, "state": "silent: renew certificates"}
 
 
 def test_each_bar_leads_to_exactly_what_it_counts(client_of: SignIn, operator: User, vendor: Vendor) -> None:
