@@ -7,7 +7,7 @@ from django.shortcuts import render
 
 from core.errors import Refused
 from core.problems import problem_of
-from core.uploads import MAX_REQUEST_BYTES
+from core.uploads import MAX_REQUEST_BYTES, limit_of
 
 
 class BodyLimitMiddleware:
@@ -18,9 +18,11 @@ class BodyLimitMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         length = request.META.get("CONTENT_LENGTH") or "0"
-        if length.isdigit() and int(length) <= MAX_REQUEST_BYTES:
+        limit = limit_of(request.path_info)
+        if length.isdigit() and int(length) <= limit:
             return self.get_response(request)
-        return render(request, "413.html", {"limit": MAX_REQUEST_BYTES // 1024 // 1024}, status=413)
+        context = {"limit": limit // 1024 // 1024, "is_large": limit != MAX_REQUEST_BYTES}
+        return render(request, "413.html", context, status=413)
 
 
 class RefusalMiddleware:

@@ -2,11 +2,18 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.core.files.uploadhandler import MemoryFileUploadHandler, StopUpload
 
 MAX_FILE_BYTES = 1024 * 1024
 MAX_BATCH_BYTES = 15 * 1024 * 1024  # a file of many CSRs
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
+MAX_LARGE_BYTES = 101 * 1024 * 1024  # where a file is taken piece by piece, and never in memory as a whole
+
+
+def limit_of(path: str) -> int:
+    """How large a request to this address may be."""
+    return MAX_LARGE_BYTES if path in settings.LARGE_UPLOADS else MAX_REQUEST_BYTES
 
 
 class BoundedMemoryHandler(MemoryFileUploadHandler):

@@ -40,6 +40,11 @@ class WorkFile(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_in_use(self) -> bool:
+        """An import was made of it."""
+        return Import.objects.filter(file=self).exists()
+
 
 class WorkPart(models.Model):
     """Some of a file's content, compressed and then encrypted."""
@@ -75,7 +80,7 @@ class ImportQuerySet(LeaseQuerySet["Import"]):
 
 
 class Import(Leased):
-    """Gateways of one vendor out of a file: looked at line by line first, and then written all at once or not at all."""
+    """Gateways of one vendor out of a file: looked at line by line, and then written all at once or not at all."""
 
     class State(models.TextChoices):
         UPLOADED = "uploaded", "Columns to choose"

@@ -17,10 +17,11 @@ from certificates.services.batches import Entry, Wish, create_batch, work_left
 from certificates.services.server_certificates import ServerWish
 from core import clock
 from core.errors import Refused
-from gateways.models import Claim, Dispute, EuiBlock, Gateway
+from gateways.models import Claim, Dispute, EuiBlock, Gateway, Import
 from gateways.services import claim, register
 from outbox.models import Message
 from pki.facts import read_certificate
+from tests.gateways.importing import checked
 from trust.models import Release, Store
 from trust.services import groups, publication, releases, stores
 
@@ -42,6 +43,7 @@ class World:
     dispute: Dispute
     block: EuiBlock
     claim: Claim
+    imported: Import
     request: Request
     waiting: Request
     certificate: Certificate
@@ -81,6 +83,7 @@ def make_world(
         dispute=_dispute(other, gateway),
         block=EuiBlock.objects.get(vendor=vendor),
         claim=claim(person, vendor, "0016C0FFFE000001", name="A mast outside"),
+        imported=checked(person, vendor, "eui\n58A0CBFFFE8011D9\nnonsense\n"),
         request=request,
         waiting=waiting,
         certificate=certificate,
