@@ -258,6 +258,8 @@ STORE_CHECK_SECONDS = environment.number("STORE_CHECK_SECONDS", 300)
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "seal the audit record": {"task": "audit.tasks.seal", "schedule": SEAL_SECONDS},
     "sweep the outbox": {"task": "outbox.tasks.sweep", "schedule": SWEEP_SECONDS},
+    "call the webhooks": {"task": "outbox.tasks.call_webhooks", "schedule": SWEEP_SECONDS},
+    "forget old calls of webhooks": {"task": "outbox.tasks.forget_webhooks", "schedule": 24 * 3600},
     "sweep requests": {"task": "certificates.tasks.sweep", "schedule": SWEEP_SECONDS},
     "destroy keys that were handed over": {"task": "certificates.tasks.destroy_keys", "schedule": 600},
     "sweep imports": {"task": "gateways.tasks.sweep_imports", "schedule": SWEEP_SECONDS},

@@ -7,8 +7,10 @@ An address that a person typed may point anywhere; private ranges are refused un
 import ipaddress
 import socket
 import ssl
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
@@ -49,7 +51,7 @@ class Answer:
     body: bytes
 
 
-def send(
+def send(  # noqa: PLR0913  the request, and the bounds that each caller chooses
     method: str,
     url: str,
     *,
@@ -57,43 +59,104 @@ def send(
     body: bytes = b"",
     seconds: float = 15.0,
     tls: ssl.SSLContext | None = None,
+    private: Collection[str] | None = None,
+    keep: int | None = None,
 ) -> Answer:
     """Send one request and return whatever status comes back. Raises `NoAnswer` where none comes within `seconds`.
 
-    `tls` says what to trust and which client certificate to show; without it, the system's trust and none.
+    `tls` says what to trust and which client certificate to show; without it, the system's trust and none. `private`
+    names the hosts that may lie in a private network; without it, those of the settings. With `keep` no more than the
+    first octets of the answer are read, however long it is.
     """
     parts = urlsplit(url)
     deadline = time.monotonic() + seconds
-    address = resolve(url)
+    address = resolve(url, private)
     pool = _pool(parts, address, seconds, tls)
     try:
-        response = pool.urlopen(
-            method,
-            parts.path + (f"?{parts.query}" if parts.query else ""),
-            body=body,
-            headers={**headers, "Host": parts.netloc},
-            redirect=False,
-            retries=False,
-            preload_content=False,
-            decode_content=False,
-        )
-        return Answer(response.status, dict(response.headers), _read(response, deadline))
+        with _cut_off(pool, deadline):
+            response = pool.urlopen(
+                method,
+                (parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+                body=body,
+                headers={**headers, "Host": parts.netloc},
+                redirect=False,
+                retries=False,
+                preload_content=False,
+                decode_content=False,
+            )
+            if time.monotonic() >= deadline:  # cut off within its headers, which then look complete
+                raise TimeoutError
+            return Answer(response.status, dict(response.headers), _read(response, deadline, keep))
     except (HTTPError, OSError) as error:
         if alert := _alert(error):
             raise HandshakeRefused(f"{parts.netloc} ends TLS with “{alert}”.", alert) from error
-        raise NoAnswer(f"{parts.netloc} does not answer ({type(error).__name__}).") from error
+        late = time.monotonic() >= deadline
+        why = f"within {seconds:.0f} s" if late else f"({type(error).__name__})"
+        raise NoAnswer(f"{parts.netloc} does not answer {why}.") from error
     finally:
         pool.close()
 
 
-def resolve(url: str) -> str:
+class _Handle:
+    """A second handle on the connection of a pool. The time-outs of a socket begin anew with each octet: who drips one
+    after the other would hold a worker for hours."""
+
+    def __init__(self) -> None:
+        self.socket: socket.socket | None = None
+
+    def keep(self, connected: socket.socket) -> socket.socket:
+        self.socket = connected.dup()  # TLS takes the first one over
+        return connected
+
+    def cut(self) -> None:
+        if self.socket is not None:
+            with suppress(OSError):
+                self.socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        if self.socket is not None:
+            self.socket.close()
+
+
+class _Plain(urllib3.connection.HTTPConnection):
+    handle: _Handle
+
+    def _new_conn(self) -> socket.socket:
+        return self.handle.keep(super()._new_conn())
+
+
+class _Secure(urllib3.connection.HTTPSConnection):
+    handle: _Handle
+
+    def _new_conn(self) -> socket.socket:
+        return self.handle.keep(super()._new_conn())
+
+
+@contextmanager
+def _cut_off(pool: urllib3.HTTPConnectionPool, deadline: float) -> Iterator[None]:
+    """Inside the block the pool's connection ends at `deadline`, whatever it is doing."""
+    handle = _Handle()
+    kind = _Secure if isinstance(pool, urllib3.HTTPSConnectionPool) else _Plain
+    pool.ConnectionCls = type("Handled", (kind,), {"handle": handle})
+    timer = threading.Timer(max(deadline - time.monotonic(), 0), handle.cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        handle.close()
+
+
+def resolve(url: str, private: Collection[str] | None = None) -> str:
     """Return the address that the host of `url` has now. Raises `AddressRefused` for where we do not go."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.scheme not in _PORTS or not host or parts.username is not None:
         raise AddressRefused("Give an address such as https://s3.example.com, without a user name.")
     addresses = _look_up(host, _port(parts))
-    if host not in settings.PRIVATE_HOSTS and not all(_is_public(each) for each in addresses):
+    known = settings.PRIVATE_HOSTS if private is None else private
+    if host not in known and not all(_is_public(each) for each in addresses):
         raise AddressRefused(f"{host} lies in a private network. If that is meant, name it in CERTADMIN_PRIVATE_HOSTS.")
     return addresses[0]
 
@@ -147,8 +210,12 @@ def _pool(parts: SplitResult, address: str, seconds: float, tls: ssl.SSLContext 
     )
 
 
-def _read(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
-    """The body, unless it is too long or drips."""
+def _read(response: urllib3.BaseHTTPResponse, deadline: float, keep: int | None) -> bytes:
+    """The body, unless it is too long or drips; of a longer one its beginning, where no more is wanted."""
+    if keep is not None:
+        with suppress(HTTPError, OSError):  # the status is there, and is what counts
+            return response.read(keep, decode_content=False)
+        return b""
     parts, size = [], 0
     for chunk in response.stream(_CHUNK, decode_content=False):
         parts.append(chunk)
@@ -156,5 +223,7 @@ def _read(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
         if size > MAX_ANSWER_BYTES:
             raise NoAnswer("The answer is larger than 16 MB.")
         if time.monotonic() > deadline:
-            raise NoAnswer("The answer takes too long.")
+            break
+    if time.monotonic() > deadline:  # it was cut off then, and may have more
+        raise NoAnswer("The answer takes too long.")
     return b"".join(parts)

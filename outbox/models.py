@@ -6,6 +6,9 @@ from django.db import models
 
 from core import clock
 from core.leases import Leased, LeaseQuerySet
+from outbox.hook_models import Endpoint, Event, HookDelivery
+
+__all__ = ["Endpoint", "Event", "HookDelivery", "Message"]
 
 
 class MessageQuerySet(LeaseQuerySet["Message"]):
