@@ -4,6 +4,7 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -30,6 +31,8 @@ from core import bell, clock
 from core.errors import Refused
 from gateways import services as gateways
 from gateways.models import Dispute, Gateway
+from gateways.services.sightings import Told, record_sightings
+from gateways.services.tagging import tag_many
 from outbox.models import Message
 from outbox.tasks import send_due
 from pki.age_lock import for_pass_phrase
@@ -177,6 +180,18 @@ class Desk:
     def ask_outside(self, person: Person, eui: str, name: str, *, model: str = "") -> None:
         """Ask for a gateway outside of the vendor's blocks."""
         gateways.claim(self.person(person), self.vendors[person.vendor], eui, name=name, model=model)
+
+    def tag(self, person: Person, euis: Sequence[str], *names: str) -> None:
+        chosen = Gateway.objects.filter(eui__in=euis)
+        tag_many(chosen, actor=self.person(person), add=names, remove=[])
+
+    def see(self, company: Company, *, by: Person, without: Sequence[str] = ()) -> None:
+        """A proxy's log of the last day: which of the vendor's gateways checked in, and with which certificate."""
+        now = clock.now()
+        found = Certificate.objects.in_force(now).filter(vendor=self.vendors[company.name]).order_by("not_after")
+        shown = dict(found.values_list("gateway__eui", "sha256"))  # that which lasts longest comes last
+        ages = ((eui, timedelta(minutes=7 * int(eui[-4:], 16) % 1400)) for eui in shown if eui not in without)
+        record_sightings(self.person(by), [Told(eui, now - age, shown[eui]) for eui, age in ages])
 
     def claim(self, person: Person, eui: str) -> Dispute:
         """Ask for a gateway that is somebody else's."""
