@@ -9,7 +9,7 @@ import django
 
 django.setup()
 
-from bench import batch, desk, fleet, impact, revocation  # noqa: E402  Django is set up first
+from bench import api, batch, desk, fleet, impact, revocation  # noqa: E402  Django is set up first
 from bench.figure import Figure  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
@@ -19,6 +19,7 @@ BENCHES: dict[str, Callable[[], Iterator[Figure]]] = {
     "batch": batch.measure,
     "fleet": fleet.measure,
     "revocation": revocation.measure,
+    "api": api.measure,
 }
 
 

@@ -4,7 +4,7 @@ import re
 import selectors
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 
 CONNECTIONS = 8
@@ -39,6 +39,11 @@ def answers_per_second(port: int, paths: Sequence[str], *, seconds: float) -> fl
     """Go through `paths` again and again for so long; every answer has to have status 200."""
     gets = [f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode() for path in paths]
     return requests_per_second(port, gets, seconds=seconds)
+
+
+def get(path: str, headers: Mapping[str, str]) -> bytes:
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{lines}\r\n".encode()
 
 
 def posted(path: str, body: bytes) -> bytes:

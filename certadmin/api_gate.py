@@ -38,6 +38,7 @@ class ApiMiddleware:
             return self.get_response(request)
         response = _answer(cast("ApiRequest", request))
         response["Cache-Control"] = "no-store"
+        response["Content-Length"] = str(len(response.content))
         return response
 
 
@@ -116,10 +117,11 @@ def _allowed(request: ApiRequest, token: ApiToken, match: ResolverMatch | None) 
 def _check(request: ApiRequest, rule: Rule) -> None:
     """What the document says of addresses and bodies, before anything of a body is read."""
     for name, values in request.GET.lists():
-        if name not in rule.names:
+        if name not in rule.lengths:
             raise Unprocessable("parameter-unknown", f"There is no parameter {name[:80]!r} here.", field=name[:80])
-        if len(values) > 1 or not values[0]:
-            raise Unprocessable("parameter-refused", f"Give {name} once, and not empty.", field=name)
+        if len(values) > 1 or not 1 <= len(values[0]) <= rule.lengths[name]:
+            words = f"Give {name} once, with 1 to {rule.lengths[name]} characters."
+            raise Unprocessable("parameter-refused", words, field=name)
     length = request.META.get("CONTENT_LENGTH") or "0"
     if not length.isdigit() or int(length) > rule.max_body:
         raise TooLarge("too-large", f"What is sent here has at most {rule.max_body:,} octets. Split it.")

@@ -8,6 +8,7 @@ from typing import Any
 from certadmin.api import api
 from core.api import MAX_BODY
 
+LONGEST = 200
 _CONVERTER = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
@@ -15,7 +16,7 @@ _CONVERTER = re.compile(r"<(?:\w+:)?(\w+)>")
 class Rule:
     """Which parameters the address may have, and what a body may be."""
 
-    names: frozenset[str]
+    lengths: dict[str, int]  # by the parameter's name, the most characters that it may have
     kinds: frozenset[str]
     max_body: int
 
@@ -37,6 +38,7 @@ def _routes() -> list[str]:
 
 
 def _rule(operation: dict[str, Any]) -> Rule:
-    names = frozenset(each["name"] for each in operation["parameters"] if each["in"] == "query")
+    asked = [each for each in operation["parameters"] if each["in"] == "query"]
+    lengths = {each["name"]: each["schema"].get("maxLength", LONGEST) for each in asked}
     kinds = frozenset(operation.get("requestBody", {}).get("content", {}))
-    return Rule(names, kinds, operation.get(MAX_BODY, 0))
+    return Rule(lengths, kinds, operation.get(MAX_BODY, 0))

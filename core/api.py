@@ -93,7 +93,7 @@ class Page(Schema, Generic[T]):
     next: str | None
 
 
-READ_PROBLEMS = (401, 403, 404, 422, 429, 500)
+READ_PROBLEMS = (401, 403, 404, 409, 422, 429, 500)
 WRITE_PROBLEMS = (400, 401, 403, 404, 409, 413, 415, 422, 429, 500)
 
 
@@ -189,7 +189,7 @@ def _schema_of(each: Any) -> dict[str, Any]:
 
 def _choices(choices: Any) -> dict[str, Any]:
     if callable(choices) and not isinstance(choices, type):
-        return {"type": "string"}  # known only when asked
+        return {"type": "string", "minLength": 1, "maxLength": 200}  # known only when asked
     pairs = choices.choices if hasattr(choices, "choices") else choices
     return {"type": "string", "enum": [str(value) for value, _ in pairs]}
 

@@ -26,6 +26,7 @@ from gateways.schemas import (
     SightingsOut,
 )
 from gateways.services.sightings import Told, record_sightings
+from gateways.services.tagging import read_tags
 from pki.eui import InvalidEui, read_eui
 
 router = Router()
@@ -65,7 +66,9 @@ def describe_gateway(request: ApiRequest, eui: str, sent: Description) -> Any:
     gateway = find_gateway(request.user, eui)
     name = gateway.name if sent.name is None else sent.name
     notes = gateway.notes if sent.notes is None else sent.notes
-    return detail_of(services.describe(gateway, actor=request.user, name=name, notes=notes))
+    tags = None if sent.tags is None else read_tags(",".join(sent.tags))
+    described = services.describe(gateway, actor=request.user, name=name, notes=notes, model=sent.model, tags=tags)
+    return detail_of(described)
 
 
 @router.get("/claims", **reads(Page[ClaimOut], parameters=listing(None, NEWEST, "-made")))

@@ -16,6 +16,7 @@ Eui = Annotated[
 ]
 Name = Annotated[str, Text(120, examples=("Kvitfjell mast",))]
 Model = Annotated[str, Text(80)]
+TagName = Annotated[str, Text(40, least=1, pattern=r"^[^\u0000,]*$", examples=("coast",))]
 Notes = Annotated[str, Text(4000)]
 Sha256 = Annotated[str, Text(64, pattern="^([0-9A-Fa-f]{64})?$", description="Of the leaf that it showed, in hex.")]
 
@@ -88,7 +89,9 @@ class Description(Schema):
     """What is not given stays."""
 
     name: Name | None = None
+    model: Model | None = None
     notes: Notes | None = None
+    tags: list[TagName] | None = Field(None, max_length=20, description="All of them: others are taken off.")
 
     model_config = {"extra": "forbid", "json_schema_extra": {"examples": [{"name": "Kvitfjell mast"}]}}
 

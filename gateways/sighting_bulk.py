@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 from django.db.models import F
@@ -47,7 +48,7 @@ def write_seen(rows: Sequence[Seen]) -> int:
 
 def _in_one(rows: Sequence[Seen]) -> int:
     euis = [each.eui for each in rows]
-    columns = [euis, [each.at for each in rows], [each.sha256 for each in rows], sorted(set(euis))]
+    columns: list[Any] = [euis, [each.at for each in rows], [each.sha256 for each in rows], sorted(set(euis))]
     with connection.cursor() as cursor:
         cursor.execute(STATEMENT, columns)
         return sum(times for (times,) in cursor.fetchall())

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 
@@ -54,7 +55,12 @@ def record_sightings(actor: User, rows: Sequence[Told]) -> Counts:
         taken = write_seen(mine)
         counts = Counts(taken, len(mine) - taken, len(seen) - len(mine), len(rows) - len(seen))
         digest = hashlib.sha256(repr([(each.eui, each.at, each.sha256) for each in seen]).encode()).hexdigest()
-        about = {"taken": counts.taken, "older": counts.older, "unknown": counts.unknown, "sha256": digest}
+        about: dict[str, Any] = {
+            "taken": counts.taken,
+            "older": counts.older,
+            "unknown": counts.unknown,
+            "sha256": digest,
+        }
         record(actor, "sightings.told", subject=actor, **about)
     return counts
 

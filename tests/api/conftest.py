@@ -2,17 +2,21 @@
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from accounts.calls import CALLS
 from accounts.models import ApiToken, User, Vendor
 from accounts.services.api_tokens import make_token, scopes_of
-from gateways.models import Gateway
+from gateways.models import Claim, Gateway
 from gateways.services import register
 from tests.conftest import PASSWORD
+from tests.pki import makers
+from tests.world import World, make_world
 
 EUI = "58A0CBFFFE8011D4"
 
@@ -64,3 +68,20 @@ def program_of() -> ProgramOf:
 @pytest.fixture
 def gateway(operator: User, vendor: Vendor) -> Gateway:
     return register(operator, vendor, EUI, "Kvitfjell mast")
+
+
+@pytest.fixture
+def world(
+    transactional_db: None,
+    operator: User,
+    vendor: Vendor,
+    vendor_user: User,
+    other_vendor_user: User,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> World:
+    monkeypatch.setattr(settings, "STORE_ROOTS", [tmp_path])
+    der = makers.make_issuing(makers.make_root()).der
+    made = make_world(operator, vendor, vendor_user, other_vendor_user, folder=tmp_path / "store", authority_der=der)
+    Claim.objects.create(vendor=vendor, eui="0016C001F0123456", claimed_by=vendor_user)
+    return made

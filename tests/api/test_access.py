@@ -2,20 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import pytest
 from django.apps import apps
-from django.conf import settings
 from django.contrib.sessions.models import Session
 
-from accounts.models import Answer, ApiToken, User, Vendor
+from accounts.models import Answer, ApiToken, User
 from certadmin.api import api
 from gateways.models import Claim
 from tests.api.conftest import Program, ProgramOf
-from tests.pki import makers
-from tests.world import World, make_world
+from tests.world import World
 
 # what is answered to: nobody, an operator, an auditor, the vendor that owns it, another vendor
 ALL = (401, 200, 200, 200, 200)
@@ -109,23 +105,6 @@ def operations() -> Iterator[Operation]:
 
 def test_every_operation_has_an_entry() -> None:
     assert {each.name for each in operations()} == {*READS, *WRITES}
-
-
-@pytest.fixture
-def world(
-    transactional_db: None,
-    operator: User,
-    vendor: Vendor,
-    vendor_user: User,
-    other_vendor_user: User,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> World:
-    monkeypatch.setattr(settings, "STORE_ROOTS", [tmp_path])
-    der = makers.make_issuing(makers.make_root()).der
-    made = make_world(operator, vendor, vendor_user, other_vendor_user, folder=tmp_path / "store", authority_der=der)
-    Claim.objects.create(vendor=vendor, eui="0016C001F0123456", claimed_by=vendor_user)
-    return made
 
 
 def address(operation: Operation, ids: dict[str, str], world: World) -> str:
