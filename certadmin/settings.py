@@ -269,6 +269,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "check the stores": {"task": "trust.tasks.check_stores", "schedule": STORE_CHECK_SECONDS},
     "ask the clusters": {"task": "trust.tasks.ask_clusters", "schedule": STORE_CHECK_SECONDS},
     "forget old answers of the API": {"task": "accounts.tasks.forget_answers", "schedule": 3600},
+    "count large fleets": {"task": "certadmin.tasks.count_fleets", "schedule": 300},
     "send due notices": {"task": "alerts.tasks.send_due_notices", "schedule": 3600},
 }
 RELEASES_KEPT = environment.number("RELEASES_KEPT", 10)  # of each group, in a store: what one can return to at once

@@ -36,6 +36,11 @@ class Standing(models.TextChoices):
     EXPIRED = "expired", "Expired"
     RETIRED = "retired", "Retired"
 
+    @property
+    def tone(self) -> str:
+        """The state word of our stylesheet."""
+        return {"valid": "good", "soon": "warn", "expired": "bad"}.get(self.value, "idle")
+
 
 def _named(text: str) -> Q:
     """Whose name contains `text`, or only begins with it where the database has no index for parts of words."""
@@ -85,7 +90,7 @@ class GatewayQuerySet(models.QuerySet["Gateway"]):
 
     def never_certified(self) -> Self:
         """Those that no certificate was ever made or recorded for."""
-        return self.filter(current_not_after__isnull=True, certificates__isnull=True)
+        return self.filter(current_not_after__isnull=True).exclude(certificates__isnull=False)
 
     def listed(self) -> Self:
         """With what a row of a list shows, and no more. Tags come by `with_tags`."""
@@ -179,6 +184,11 @@ class Gateway(models.Model):
 
     def __str__(self) -> str:
         return self.eui
+
+    @property
+    def tag_names(self) -> list[str]:
+        """Without a query for a row `with_tags`."""
+        return [tag.name for tag in self.tags.all()]
 
     @property
     def standing(self) -> Standing:

@@ -50,7 +50,7 @@ class Fleet:
 
 def fleet(user: User, now: datetime) -> Fleet:
     """Count what the person may see; each number in one query over columns that are written for it."""
-    gateways = Gateway.objects.visible_to(user)
+    gateways = Gateway.objects.visible_to(user).in_use()
     accepted = watched.accepted_authorities(now)
     untrusted = gateways.filter(current_not_after__gt=now).exclude(current_authority__in=accepted.values("pk"))
     counts = _counts(gateways, now)

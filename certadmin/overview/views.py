@@ -10,8 +10,8 @@ from audit.services import jobs
 from cas.models import Authority
 from certadmin.overview import access, publishing, waiting
 from certadmin.overview.chart import draw
-from certadmin.overview.fleet import fleet
-from certadmin.overview.forecast import busy, forecast
+from certadmin.overview.counting import counted, remember
+from certadmin.overview.forecast import busy
 from certadmin.overview.todo import Finder, collect
 from core import clock
 from core.pages import page
@@ -43,17 +43,17 @@ FINDERS: tuple[Finder, ...] = (
 @allowed("read")
 def overview(request: SignedInRequest) -> HttpResponse:
     user, now = request.user, clock.now()
-    shown = fleet(user, now)
-    ends = forecast(user, now)
+    found = counted(user, now)
     context = {
         "now": now,
-        "todos": collect(user, now, FINDERS),
-        "fleet": shown,
-        "forecast": ends,
-        "chart": draw(ends),
+        "counted": found,
+        "todos": collect(user, now, tuple(remember(finder, found) for finder in FINDERS)),
+        "fleet": found.fleet,
+        "forecast": found.forecast,
+        "chart": draw(found.forecast),
         "events": _events(user),
         "jobs": jobs() if user.sees_all else [],
-        "is_new": not shown.total and _is_new(user),
+        "is_new": not found.fleet.total and _is_new(user),
     }
     return page(request, "overview/overview.html", context)
 
@@ -61,8 +61,9 @@ def overview(request: SignedInRequest) -> HttpResponse:
 @require_safe
 @allowed("read")
 def forecast_table(request: SignedInRequest) -> HttpResponse:
-    ends = forecast(request.user, clock.now())
-    return page(request, "overview/forecast.html", {"weeks": busy(ends.weeks, ends.authorities)})
+    found = counted(request.user, clock.now())
+    weeks = busy(found.forecast.weeks, found.forecast.authorities)
+    return page(request, "overview/forecast.html", {"weeks": weeks, "counted": found})
 
 
 def _events(user: User) -> list[Record]:
