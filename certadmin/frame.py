@@ -46,8 +46,9 @@ MORE = (
     Entry("alerts:list", "Alerts", "bell", counter="alerts"),
     Entry("profiles:list", "Profiles", "file-text", "operator auditor"),
     Entry("audit", "Audit", "list-details", "operator auditor"),
-    Entry("accounts:settings", "Settings", "settings", "operator auditor"),
-    Entry("accounts:account", "Account", "user"),
+    Entry("accounts:settings", "Settings", "settings", "operator auditor", also=("/webhooks/", "/mails/")),
+    Entry("accounts:account", "Account", "user", "operator auditor"),
+    Entry("accounts:account", "Account", "user", "vendor", also=("/webhooks/",)),
 )
 
 

@@ -30,5 +30,6 @@ urlpatterns = [
     path("trust/", include("trust.urls")),
     path("alerts/", include("alerts.urls")),
     path("audit/", include("audit.urls")),
+    path("webhooks/", include("accounts.webhook_urls")),
     path("dev/mail/", include("outbox.urls")),
 ]

@@ -3,6 +3,7 @@
 import uuid
 from datetime import datetime, timedelta
 from typing import Self
+from urllib.parse import urlsplit
 
 from django.db import models
 from django.db.models import Q
@@ -66,6 +67,11 @@ class Endpoint(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def host(self) -> str:
+        """What of its address is said where many see it: the path may hold a password of the other side."""
+        return urlsplit(self.url).netloc
 
     @property
     def rotations(self) -> list[int]:

@@ -4,6 +4,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from accounts.models import ApiToken, Contact, Invitation, Role, User, Vendor
 from accounts.services import invitations, vendors
@@ -19,7 +20,7 @@ from core import clock
 from core.errors import Refused
 from gateways.models import Claim, Dispute, EuiBlock, Gateway, Import
 from gateways.services import claim, register
-from outbox.models import Message
+from outbox.models import Endpoint, HookDelivery, Message
 from pki.facts import read_certificate
 from tests.gateways.importing import checked
 from trust.models import Release, Store
@@ -54,6 +55,8 @@ class World:
     notice: Notice
     message: Message
     token: ApiToken
+    endpoint: Endpoint
+    call: HookDelivery
 
 
 def make_world(
@@ -94,7 +97,18 @@ def make_world(
         notice=_notice(certificate),
         message=Message.objects.order_by("pk")[0],
         token=_token(person),
+        **_webhook(person, vendor),
     )
+
+
+def _webhook(person: User, vendor: Vendor) -> dict[str, Any]:
+    """One that took one event."""
+    endpoint = Endpoint.objects.create(
+        vendor_id=vendor.pk, url="https://hooks.kestrel.example/in", name="Ticket desk", events=["certificate.issued"],
+        created_by_id=person.pk, created_by_name=person.name,
+    )  # fmt: skip
+    values = {"event": "certificate.issued", "payload": "{}", "happened_at": clock.now(), "state": "delivered"}
+    return {"endpoint": endpoint, "call": endpoint.deliveries.create(record_id=1, hook_id="msg_1", **values)}
 
 
 def _token(person: User) -> ApiToken:
