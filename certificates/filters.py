@@ -1,16 +1,18 @@
 """The filters of certificates and requests: for lists and exports."""
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import django_filters
 from django import forms
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from accounts.models import Vendor
 from cas.models import Authority
 from certificates.models import Certificate, CertificateQuerySet, Request, RequestQuerySet, Standing
 from core import clock
+from gateways.filters import BlockFilter, days, profiles, tags_named, typed
+from gateways.models import Gateway
 from pki.errors import PkiError
 from pki.eui import read_eui
 
@@ -64,9 +66,29 @@ class CertificateFilter(_Scoped):
         empty_label="Any authority",
         widget=SELECT,
     )
-    origin = django_filters.ChoiceFilter(choices=Certificate.Origin, empty_label="Any origin", widget=SELECT)
+    origin = django_filters.ChoiceFilter(
+        choices=Certificate.Origin, label="Origin", empty_label="Any origin", widget=SELECT
+    )
+    profile = django_filters.ChoiceFilter(
+        choices=lambda: profiles()[:-1],
+        field_name="request__profile",
+        label="Profile",
+        empty_label="Any profile",
+        widget=SELECT,
+    )
+    block = BlockFilter(field_name="gateway__eui", label="EUI block", widget=typed("58A0CB", list="known-blocks"))
+    model = django_filters.CharFilter(
+        method="of_model", label="Model", widget=typed("", list="known-models", maxlength="80")
+    )
+    tag = django_filters.CharFilter(method="tagged", label="Tag", widget=typed("", list="known-tags", maxlength="40"))
+    days_min = days("Days left, at least", "last_at_least")
+    days_max = days("Days left, at most", "last_at_most")
     ends_after = _day("gte", "Ends on or after")
     ends_before = _day("lt", "Ends before")
+
+    more = (
+        "authority", "origin", "profile", "block", "model", "tag", "days_min", "days_max", "ends_after", "ends_before",
+    )  # fmt: skip
 
     class Meta:
         model = Certificate
@@ -80,6 +102,22 @@ class CertificateFilter(_Scoped):
         if standing == CURRENT:
             return queryset.current(now)
         return queryset.standing(standing, now)
+
+    def of_model(self, queryset: Any, _name: str, model: str) -> Any:
+        """A former owner learns nothing of what the new one wrote."""
+        return queryset.filter(gateway__model=model, gateway__vendor_id=F("vendor_id"))
+
+    def tagged(self, queryset: Any, _name: str, name: str) -> Any:
+        through = Gateway.tags.through.objects.filter(
+            gateway_id=OuterRef("gateway_id"), tag_id__in=tags_named(name, self.request.user)
+        )
+        return queryset.filter(Exists(through))
+
+    def last_at_least(self, queryset: Any, _name: str, number: int) -> Any:
+        return queryset.filter(not_after__gte=clock.now() + timedelta(days=number))
+
+    def last_at_most(self, queryset: Any, _name: str, number: int) -> Any:
+        return queryset.filter(not_after__lt=clock.now() + timedelta(days=number + 1))
 
 
 class RequestFilter(_Scoped):
@@ -111,6 +149,12 @@ def _meant(text: str) -> Q:
 def certificates(data: Any, *, request: Any) -> tuple[CertificateFilter, CertificateQuerySet]:
     chosen = CertificateFilter(data, queryset=Certificate.objects.visible_to(request.user), request=request)
     return chosen, chosen.qs
+
+
+def selected_certificates(data: Any, *, request: Any) -> CertificateQuerySet:
+    """Those that something is to be done to: none where a part of the filter is not understood."""
+    chosen, rows = certificates(data, request=request)
+    return rows if chosen.is_valid() else rows.none()
 
 
 def requests(data: Any, *, request: Any) -> tuple[RequestFilter, RequestQuerySet]:

@@ -205,6 +205,22 @@ class Standing(models.TextChoices):
     EXPIRED = "expired", "Expired"
     REVOKED = "revoked", "Revoked"
 
+    @property
+    def tone(self) -> str:
+        """The state word of our stylesheet."""
+        return {"valid": "good", "soon": "warn", "expired": "bad", "revoked": "bad"}.get(self.value, "idle")
+
+
+def standing_of(not_after: datetime, revoked_at: datetime | None, now: datetime, *, is_superseded: bool) -> Standing:
+    """How a certificate stands that ends like this."""
+    if revoked_at is not None:
+        return Standing.REVOKED
+    if not_after <= now:
+        return Standing.EXPIRED
+    if is_superseded:
+        return Standing.SUPERSEDED
+    return Standing.SOON if not_after <= now + SOON else Standing.VALID
+
 
 class CertificateQuerySet(models.QuerySet["Certificate"]):
     def visible_to(self, user: User) -> Self:
@@ -337,14 +353,8 @@ class Certificate(models.Model):
     @property
     def standing(self) -> Standing:
         """Needs a row out of `listed` or `with_successor`."""
-        now = clock.now()
-        if self.revoked_at is not None:
-            return Standing.REVOKED
-        if self.not_after <= now:
-            return Standing.EXPIRED
-        if getattr(self, "is_superseded", False):
-            return Standing.SUPERSEDED
-        return Standing.SOON if self.not_after <= now + SOON else Standing.VALID
+        is_superseded = getattr(self, "is_superseded", False)
+        return standing_of(self.not_after, self.revoked_at, clock.now(), is_superseded=is_superseded)
 
     @property
     def life(self) -> timedelta:

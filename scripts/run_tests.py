@@ -22,10 +22,11 @@ TWICE = {  # by app, the suites of what two databases may do differently; pages 
     "alerts": "due notices send_due_notices servers",
     "audit": "append_only sealing two_sealers verify_audit",
     "cas": "bulk interrupted linking operate profiles revocation_lists signing",
-    "certificates": "at_once batches bulk_revocation custody interruptions issuing key_holding ledger moved_gateways "
-    "presented profiles recording renewal requests retiring revocation sent_again servers sweep transfer",
+    "certificates": "at_once batches bulk_revocation custody filters interruptions issuing key_holding "
+    "ledger moved_gateways presented profiles recording renewal requests retiring revocation sent_again servers "
+    "sweep transfer",
     "core": "keyset patience",
-    "gateways": "blocks claims disputes filters list registration",
+    "gateways": "blocks claims disputes filters list registration tagging",
     "keys": "rotation vault",
     "outbox": "delivery queueing",
     "trust": "drafts impact membership releases rollovers",

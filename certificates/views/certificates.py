@@ -1,7 +1,8 @@
 """Certificates: lists, what they are, and handing them over."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from ssl import DER_cert_to_PEM_cert
+from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse, StreamingHttpResponse
@@ -19,19 +20,25 @@ from cas.tasks import renew_list
 from certificates import filters, services
 from certificates.drawing import draw_history, draw_path
 from certificates.forms import RecordForm, RevokeForm, RevokeManyForm
-from certificates.models import Certificate, Request
+from certificates.models import Certificate, CertificateQuerySet, Request, standing_of
 from certificates.presented import presented
 from certificates.services import bulk_revocation
 from certificates.views.requests import filters_in_use
 from core import clock, csv, keyset
 from core.bell import ring
 from core.forms import attempt
-from core.pages import page
+from core.pages import page, with_address
+from core.patience import TooSlow
+from gateways.filters import proposals
 from gateways.models import Gateway
 from outbox.tasks import send_due
 
 MOST_ON_AXIS = 12
 UNSETTLED = [Request.State.REQUESTED, Request.State.APPROVED, Request.State.RESERVED, Request.State.MAY_EXIST]
+FIELDS = (
+    "gateway__eui", "gateway__name", "gateway__vendor_id", "vendor_id", "vendor__name", "authority__name", "serial",
+    "not_before", "not_after", "revoked_at", "is_superseded", "origin",
+)  # fmt: skip
 COLUMNS = ("EUI", "Gateway", "Vendor", "Authority", "Serial", "Valid from", "Ends", "State", "Origin")
 
 
@@ -39,11 +46,17 @@ COLUMNS = ("EUI", "Gateway", "Vendor", "Authority", "Serial", "Valid from", "End
 @allowed("read")
 def list_certificates(request: SignedInRequest) -> HttpResponse:
     chosen, rows = filters.certificates(request.GET, request=request)
-    listed = rows.listed(clock.now())
-    shown = keyset.paginate(listed, request.GET, sorts=filters.CERTIFICATE_SORTS, default="ends")
-    names = ("state", "vendor", "authority", "origin", "ends_after", "ends_before")
-    context = {"filter": chosen, "page": shown, "filters": filters_in_use(request.GET, *names)}
-    return page(request, "certificates/list.html", context, fragment="certificates/_list.html")
+    names = ("state", "vendor", *chosen.more)
+    context: dict[str, Any] = {"filter": chosen, "filters": filters_in_use(request.GET, *names)}
+    context["proposals"] = proposals(request.user)
+    status = 200
+    try:
+        listed = rows.listed(clock.now())
+        context["page"] = keyset.paginate(listed, request.GET, sorts=filters.CERTIFICATE_SORTS, default="ends")
+    except TooSlow as slow:
+        context["too_slow"], status = slow, slow.status
+    answer = page(request, "certificates/list.html", context, fragment="certificates/_list.html", status=status)
+    return with_address(answer, request)
 
 
 @require_GET
@@ -51,22 +64,19 @@ def list_certificates(request: SignedInRequest) -> HttpResponse:
 def export(request: SignedInRequest) -> StreamingHttpResponse:
     """Exactly the rows of the list, in its order."""
     _, rows = filters.certificates(request.GET, request=request)
-    ordered = keyset.sorted_as(rows.listed(clock.now()), request.GET, sorts=filters.CERTIFICATE_SORTS, default="ends")
-    return csv.attachment("certificates.csv", COLUMNS, (_csv_row(each) for each in ordered.iterator(2000)))
+    return csv.attachment("certificates.csv", COLUMNS, csv.begun(_csv_rows(rows, request)))
 
 
-def _csv_row(certificate: Certificate) -> tuple[str, ...]:
-    return (
-        certificate.gateway.eui,
-        certificate.gateway_name,
-        certificate.vendor.name,
-        certificate.authority.name,
-        certificate.serial,
-        certificate.not_before.isoformat(),
-        certificate.not_after.isoformat(),
-        certificate.standing.label,
-        certificate.get_origin_display(),
-    )
+def _csv_rows(certificates: CertificateQuerySet, request: SignedInRequest) -> Iterator[tuple[object, ...]]:
+    now = clock.now()
+    rows = certificates.with_successor(now)
+    sorts = filters.CERTIFICATE_SORTS
+    for chunk in keyset.chunks(rows, request.GET, columns=FIELDS, sorts=sorts, default="ends"):
+        for eui, name, owner, vendor_id, vendor, authority, serial, since, ends, revoked, superseded, origin in chunk:
+            state = standing_of(ends, revoked, now, is_superseded=superseded).label
+            shown = name if owner == vendor_id else ""  # what the new owner wrote is none of the former one's business
+            words = Certificate.Origin(origin).label
+            yield eui, shown, vendor, authority, serial, since.isoformat(), ends.isoformat(), state, words
 
 
 @require_GET
@@ -203,7 +213,7 @@ def revoke(request: SignedInRequest, pk: int) -> HttpResponse:
 @allowed("hand_in")
 def revoke_many(request: SignedInRequest) -> HttpResponse:
     """What the filter of the list shows: first what it would do, then the act."""
-    _, chosen = filters.certificates(request.GET, request=request)
+    chosen = filters.selected_certificates(request.GET, request=request)
     form = RevokeManyForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         authorities = list(chosen.order_by().values_list("authority", flat=True).distinct())

@@ -19,8 +19,8 @@ register = template.Library()
 DAY = timedelta(days=1)
 UNITS = ((365 * DAY, "y"), (DAY, "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "min"))
 
-NO_DAYS = mark_safe('<span class="c-3">none</span>')  # noqa: S308  ours, as the two below
-BAD_DAYS = mark_safe(' class="c-bad c-strong"')  # noqa: S308
+NO_DAYS = mark_safe('<span class="c-3">none</span>')
+BAD_DAYS = mark_safe(' class="c-bad c-strong"')
 DAYS = (
     '<span class="c-days" title="{}"><svg aria-hidden="true"><rect class="c-fill-{}" width="{}%" height="4"/></svg>'
     "<span{}>{}</span></span>"

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models.expressions import RawSQL
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User, Vendor
 from cas.models import Authority
-from core import clock
-from gateways.models import Gateway
+from core import clock, patience
+from gateways.models import Gateway, GatewayQuerySet, Tag
 from pki.facts import read_certificate
 from tests.pki import makers
 
@@ -158,14 +159,23 @@ def test_a_made_up_cursor_breaks_nothing(
 def test_the_number_of_queries_does_not_grow(
     fleet: list[Gateway], vendor: Vendor, operator: User, client_of: ClientOf, django_assert_num_queries: Any
 ) -> None:
+    """On PostgreSQL the limits of time and the planner's guess are queries too."""
+
+    def add(first: int, last: int) -> None:
+        rows = [Gateway(eui=f"58A0CBFFFE9{number:05X}", vendor=vendor) for number in range(first, last)]
+        tag, _ = Tag.objects.get_or_create(vendor=vendor, name=f"of {first}")
+        for row in Gateway.objects.bulk_create(rows):
+            row.tags.add(tag)
+
     client = client_of(operator)
+    add(0, 60)
     client.get("/gateways/")
     with CaptureQueriesContext(connection) as few:
         client.get("/gateways/")
-    Gateway.objects.bulk_create(Gateway(eui=f"58A0CBFFFE9{number:05X}", vendor=vendor) for number in range(40))
+    add(60, 180)
     with django_assert_num_queries(len(few)):
         client.get("/gateways/")
-    assert len(few) <= 20
+    assert len(few) <= 30
 
 
 def exported(answer: Any) -> list[dict[str, str]]:
@@ -194,3 +204,79 @@ def test_a_vendor_exports_its_own_only(fleet: list[Gateway], vendor_user: User, 
 
 def test_an_empty_list_says_what_it_is_for(vendor_user: User, client_of: ClientOf) -> None:
     assert "Register the first gateway" in client_of(vendor_user).get("/gateways/").content.decode()
+
+
+def test_what_was_never_seen_is_not_known_and_never_called_silent(
+    fleet: list[Gateway], vendor_user: User, client_of: ClientOf
+) -> None:
+    Gateway.objects.filter(pk=fleet[0].pk).update(last_seen_at=clock.now() - timedelta(days=3))
+    page = client_of(vendor_user).get("/gateways/").content.decode()
+    assert page.count("not known</span>") == 3
+    assert ">3 d</time>" in page
+    assert "silent" not in page.lower()
+
+
+def test_what_is_retired_is_shown_where_it_is_asked_for(
+    fleet: list[Gateway], vendor_user: User, client_of: ClientOf
+) -> None:
+    Gateway.objects.filter(pk=fleet[0].pk).update(retired_at=clock.now())
+    client = client_of(vendor_user)
+    assert fleet[0].eui not in client.get("/gateways/").content.decode()
+    assert euis(client.get("/gateways/?state=retired")) == [fleet[0].eui]
+
+
+def test_chips_say_what_is_in_use_and_lead_to_a_list_without_it(
+    fleet: list[Gateway], vendor: Vendor, operator: User, client_of: ClientOf
+) -> None:
+    page = client_of(operator).get(f"/gateways/?q=mast&vendor={vendor.pk}&days_max=30&sort=ends").content.decode()
+    assert "Vendor: Kestrel Radio" in page
+    assert "Days left, at most: 30" in page
+    assert f'href="?q=mast&amp;vendor={vendor.pk}&amp;sort=ends"' in page
+
+
+def test_a_filter_that_is_not_understood_says_so(fleet: list[Gateway], operator: User, client_of: ClientOf) -> None:
+    page = client_of(operator).get("/gateways/?block=zz").content.decode()
+    assert "Write the digits that its EUIs begin with" in page
+
+
+def test_rows_can_be_picked_and_the_filter_goes_with_them(
+    fleet: list[Gateway], operator: User, auditor: User, client_of: ClientOf
+) -> None:
+    """What stands in the form of the selection is the filter without pages and earlier picks."""
+    page = client_of(operator).get("/gateways/?q=mast&after=zz&pick=7&pick=8&everything=1&state=").content.decode()
+    form = re.search(r'<form id="picking".*?</form>', page, re.DOTALL)
+    assert form is not None
+    assert re.findall(r'name="(\w+)"', form[0]) == ["q"]
+    for address in ("/gateways/tag/", "/certificates/batches/new/", "/certificates/transfer/", "/certificates/retire/"):
+        assert f'formaction="{address}"' in page
+    assert "/gateways/tag/" not in client_of(auditor).get("/gateways/").content.decode()
+
+
+def test_the_address_is_pushed_without_empty_parts(fleet: list[Gateway], operator: User, client_of: ClientOf) -> None:
+    answer = client_of(operator).get("/gateways/?q=&vendor=&state=valid", headers={"HX-Request": "true"})
+    assert answer["HX-Push-Url"] == "/gateways/?state=valid"
+    assert "HX-Push-Url" not in client_of(operator).get("/gateways/?state=valid")
+
+
+def test_a_question_that_takes_too_long_is_explained(
+    fleet: list[Gateway], operator: User, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page, its part and the export; what is asked for is stopped by the database, on both."""
+    monkeypatch.setattr(patience, "LIMIT", 0.05)
+    monkeypatch.setattr(patience, "STEPS", 100)
+    monkeypatch.setattr(GatewayQuerySet, "listed", _endless)
+    monkeypatch.setattr(GatewayQuerySet, "in_use", _endless)
+    client = client_of(operator)
+    for address, headers in (("/gateways/?q=x", {}), ("/gateways/?q=x", {"HX-Request": "true"})):
+        answer = client.get(address, headers=headers)
+        assert answer.status_code == 503
+        assert "This takes too long" in answer.content.decode()
+    answer = client.get("/gateways/export.csv?q=x")
+    assert answer.status_code == 503
+    assert "was stopped" in answer.content.decode()
+
+
+def _endless(rows: GatewayQuerySet) -> GatewayQuerySet:
+    """The rows, for which the database counts to infinity first."""
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n WHERE i < 0"
+    return rows.filter(pk__gte=RawSQL(endless, []))

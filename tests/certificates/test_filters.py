@@ -1,0 +1,71 @@
+"""The filter of certificates: by what their gateways are too. Runs on both databases."""
+
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+from django.http import QueryDict
+
+from accounts.models import User, Vendor
+from certificates.filters import certificates, selected_certificates
+from certificates.models import Certificate
+from core import clock
+from gateways.models import Gateway, Tag
+from tests.alerts.rows import NOW, authority, certificate
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def rows(vendor: Vendor, other_vendor: Vendor) -> list[Certificate]:
+    """1 lasts, 2 ends soon, 3 is over, 4 is the other vendor's, 5 was left behind when its gateway moved."""
+    by = authority(vendor, left=4000 * DAY)
+    euis = ("58A0CBFFFE000001", "58A0CBFFFE000002", "58A0CB8000000003", "AC1F09FFFE000004", "58A0CBFFFE000005")
+    made = []
+    for eui, left in zip(euis, (400, 30, -3, 400, 400), strict=True):
+        owner = other_vendor if eui.startswith("AC") else vendor
+        model = "indoor" if eui[-1] in "24" else "outdoor"
+        gateway = Gateway.objects.create(eui=eui, vendor=owner, model=model)
+        made.append(certificate(gateway, by, left=left * DAY + timedelta(hours=1)))
+    Gateway.objects.filter(eui=euis[4]).update(vendor=other_vendor, model="indoor")
+    made[0].gateway.tags.add(Tag.objects.create(vendor=vendor, name="roof"))
+    Gateway.objects.get(eui=euis[4]).tags.add(Tag.objects.create(vendor=other_vendor, name="secret"))
+    return made
+
+
+def last_digits(query: str, user: User) -> str:
+    with clock.at(NOW):
+        _, found = certificates(QueryDict(query), request=SimpleNamespace(user=user))
+        return "".join(sorted(row.gateway.eui[-1] for row in found))
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", "12345"),
+        ("block=58A0CBFFFE", "125"),
+        ("model=indoor", "24"),
+        ("tag=roof", "1"),
+        ("days_max=30", "23"),
+        ("days_max=29", "3"),
+        ("days_min=31", "145"),
+        ("profile=gateway-client", ""),
+        ("state=current&block=58A0CB&days_max=100", "2"),
+    ],
+)
+def test_each_part_chooses(query: str, expected: str, rows: list[Certificate], operator: User) -> None:
+    assert last_digits(query, operator) == expected
+
+
+def test_a_former_owner_learns_nothing_of_what_the_new_one_wrote(rows: list[Certificate], vendor_user: User) -> None:
+    """Fails where the model or the tags of the gateway as it is now are looked at."""
+    assert last_digits("model=indoor", vendor_user) == "2"
+    assert last_digits("tag=secret", vendor_user) == ""
+    assert last_digits("", vendor_user) == "1235"
+
+
+@pytest.mark.parametrize("query", ["days_max=soon", "block=zz", "authority=99999", "ends_before=never"])
+def test_what_is_not_understood_chooses_nothing_to_revoke(query: str, rows: list[Certificate], operator: User) -> None:
+    request = SimpleNamespace(user=operator)
+    assert not selected_certificates(QueryDict(query), request=request).exists()
+    assert selected_certificates(QueryDict(""), request=request).count() == 5
