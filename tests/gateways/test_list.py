@@ -12,6 +12,7 @@ from django.db import connection
 from django.db.models.expressions import RawSQL
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from accounts.models import User, Vendor
 from cas.models import Authority
@@ -247,8 +248,8 @@ def test_rows_can_be_picked_and_the_filter_goes_with_them(
     form = re.search(r'<form id="picking".*?</form>', page, re.DOTALL)
     assert form is not None
     assert re.findall(r'name="(\w+)"', form[0]) == ["q"]
-    for address in ("/gateways/tag/", "/certificates/batches/new/", "/certificates/transfer/", "/certificates/retire/"):
-        assert f'formaction="{address}"' in page
+    for name in ("gateways:tag", "certificates:new_batch", "certificates:transfer", "certificates:retire"):
+        assert f'formaction="{reverse(name)}"' in page
     assert "/gateways/tag/" not in client_of(auditor).get("/gateways/").content.decode()
 
 
