@@ -8,6 +8,8 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
+from ninja.renderers import BaseRenderer
+from pydantic_core import to_json
 
 from accounts.api import router as accounts
 from alerts.api import router as alerts
@@ -33,6 +35,15 @@ DESCRIPTION = (
     "Gateways, their certificates and who trusts them. Send a token of yours (Account, Tokens) as "
     "`Authorization: Bearer cad_…`. Lists are read by cursor; refusals are RFC 9457 problems whose `code` is stable."
 )
+
+
+class Renderer(BaseRenderer):
+    """As pydantic writes JSON, which is faster than the standard library's."""
+
+    media_type = "application/json"
+
+    def render(self, request: HttpRequest, data: Any, *, response_status: int) -> Any:
+        return to_json(data)
 
 
 class Api(NinjaAPI):
@@ -65,6 +76,7 @@ api = Api(
     description=DESCRIPTION,
     urls_namespace="api",
     docs_url=None,
+    renderer=Renderer(),
     openapi_url="openapi.json",
 )
 api.add_router("", accounts, tags=["Who calls"])

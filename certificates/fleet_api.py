@@ -20,7 +20,7 @@ from core.api import ApiRequest, Page, listing, page_of, reads, writes
 from core.bell import ring
 from core.errors import Unprocessable
 from core.scopes import Scope
-from gateways.api import detail_of, find_gateway, read_or_refuse, vendor_for
+from gateways.api import canonical, detail_of, find_gateway, read_or_refuse, vendor_for
 from gateways.models import Gateway
 from gateways.schemas import GatewayDetail
 from outbox.tasks import send_due
@@ -74,14 +74,14 @@ def retire_gateway(request: ApiRequest, eui: str) -> Any:
     gateway = find_gateway(request.user, eui)
     services.retire(Gateway.objects.filter(pk=gateway.pk), actor=request.user, typed="1")
     _ring()
-    return detail_of(find_gateway(request.user, eui))
+    return detail_of(canonical(eui), request.user)
 
 
 @router.post("/gateways/{eui}/take-back", **writes({200: GatewayDetail}, scope=Scope.GATEWAYS))
 def take_back_gateway(request: ApiRequest, eui: str) -> Any:
     """Use a retired gateway again. It needs a new certificate."""
     services.take_back(find_gateway(request.user, eui), actor=request.user)
-    return detail_of(find_gateway(request.user, eui))
+    return detail_of(canonical(eui), request.user)
 
 
 @router.post("/transfers", **writes({200: Counted}, scope=Scope.GATEWAYS, permission="operate"))

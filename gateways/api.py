@@ -14,7 +14,8 @@ from core.errors import Unprocessable
 from core.scopes import Scope
 from gateways import services
 from gateways.filters import DEFAULT_SORT, SORTS, GatewayFilter
-from gateways.models import Claim, Dispute, EuiBlock, Gateway
+from gateways.models import Claim, EuiBlock, Gateway
+from gateways.one import tell
 from gateways.schemas import (
     BlockOut,
     ClaimOut,
@@ -37,7 +38,7 @@ NEWEST = {"made": "id"}
 def list_gateways(request: ApiRequest) -> Any:
     """The gateways that you see, by the filters of the page."""
     chosen = GatewayFilter(request.GET, queryset=Gateway.objects.visible_to(request.user), request=request)
-    rows = filtered(chosen).select_related("vendor").defer("notes")
+    rows = filtered(chosen).select_related("vendor")
     return page_of(request, rows, GatewayOut.of, sorts=SORTS, default=DEFAULT_SORT)
 
 
@@ -51,13 +52,13 @@ def register_gateway(request: ApiRequest, sent: Registration, response: HttpResp
         response["Location"] = reverse("api:get_claim", args=[made.pk])
         return Status(202, ClaimOut.of(made))
     response["Location"] = reverse("api:get_gateway", args=[made.eui])
-    return Status(201, detail_of(made))
+    return Status(201, detail_of(made.eui, request.user))
 
 
 @router.get("/gateways/{eui}", url_name="get_gateway", **reads(GatewayDetail))
 def get_gateway(request: ApiRequest, eui: str) -> Any:
     """One gateway, by its EUI in any notation."""
-    return detail_of(find_gateway(request.user, eui))
+    return detail_of(canonical(eui), request.user)
 
 
 @router.patch("/gateways/{eui}", url_name="get_gateway", **writes({200: GatewayDetail}, scope=Scope.GATEWAYS))
@@ -67,8 +68,8 @@ def describe_gateway(request: ApiRequest, eui: str, sent: Description) -> Any:
     name = gateway.name if sent.name is None else sent.name
     notes = gateway.notes if sent.notes is None else sent.notes
     tags = None if sent.tags is None else read_tags(",".join(sent.tags))
-    described = services.describe(gateway, actor=request.user, name=name, notes=notes, model=sent.model, tags=tags)
-    return detail_of(described)
+    services.describe(gateway, actor=request.user, name=name, notes=notes, model=sent.model, tags=tags)
+    return detail_of(gateway.eui, request.user)
 
 
 @router.get("/claims", **reads(Page[ClaimOut], parameters=listing(None, NEWEST, "-made")))
@@ -109,11 +110,7 @@ def read_or_refuse(text: str) -> str:
 
 def find_gateway(user: User, text: str) -> Gateway:
     """The gateway of this EUI, where the person may see it; raises Http404."""
-    try:
-        eui = read_eui(text).eui
-    except InvalidEui as error:
-        raise Http404 from error
-    return get_object_or_404(Gateway.objects.visible_to(user).select_related("vendor"), eui=eui)
+    return get_object_or_404(Gateway.objects.visible_to(user).select_related("vendor"), eui=canonical(text))
 
 
 def vendor_for(user: User, vendor_id: int | None) -> Vendor:
@@ -127,8 +124,18 @@ def vendor_for(user: User, vendor_id: int | None) -> Vendor:
     return get_object_or_404(Vendor, pk=vendor_id)
 
 
-def detail_of(gateway: Gateway) -> GatewayDetail:
-    tags = list(gateway.tags.values_list("name", flat=True))
-    is_disputed = Dispute.objects.open().filter(gateway=gateway).exists()
-    about = GatewayOut.of(gateway).model_dump()
-    return GatewayDetail.model_construct(**about, notes=gateway.notes, tags=tags, disputed=is_disputed)
+def detail_of(eui: str, user: User) -> GatewayDetail:
+    """All that is told of the gateway of the canonical `eui`; raises Http404 where the person does not see it."""
+    told = tell(eui, viewer=user)
+    if told is None:
+        raise Http404
+    about = dict(GatewayOut.of(told.gateway))
+    return GatewayDetail.model_construct(**about, notes=told.gateway.notes, tags=told.tags, disputed=told.is_disputed)
+
+
+def canonical(text: str) -> str:
+    """The EUI of an address; raises Http404 for what is none."""
+    try:
+        return read_eui(text).eui
+    except InvalidEui as error:
+        raise Http404 from error

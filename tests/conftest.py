@@ -9,6 +9,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import Deployment, Role, User, Vendor
+from accounts.token_memory import MEMORY
 from gateways.models import EuiBlock
 from keys import cryptoki
 from pki.eui_blocks import read_block
@@ -22,6 +23,7 @@ append_only.let_flush_empty_them()
 def _forgotten_counts() -> Iterator[None]:
     """Rate limits start at nought in every test."""
     caches["process"].clear()
+    MEMORY.forget()
     yield
     caches["process"].clear()
 

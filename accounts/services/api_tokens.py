@@ -10,6 +10,7 @@ from django.db.models import Q
 from accounts.models import ApiToken, Role, User, Vendor
 from accounts.services.passwords import confirm_password
 from accounts.services.tokens import hash_of, new_token
+from accounts.token_memory import MEMORY
 from audit.services import record
 from core import clock
 from core.errors import Forbidden, Refused
@@ -63,14 +64,16 @@ def revoke_token(token: ApiToken, *, actor: User) -> None:
         live = ApiToken.objects.filter(pk=token.pk, revoked_at__isnull=True)
         if live.update(revoked_at=clock.now(), revoked_by=actor):
             record(actor, "token.revoked", subject=token, vendor_id=token.owner.vendor_id, owner=token.owner.name)
+            transaction.on_commit(MEMORY.forget)
 
 
 def find_token(secret: str) -> ApiToken | None:
     """The token of this secret, with its owner, where it opens anything now."""
     if not secret.startswith(PREFIX) or len(secret) > 100:
         return None
+    secret_hash = hash_of(secret)
     usable = ApiToken.objects.usable_at(clock.now()).select_related("owner__vendor", "vendor")
-    return usable.filter(token_hash=hash_of(secret)).first()
+    return MEMORY.find(secret_hash, lambda: usable.filter(token_hash=secret_hash).first())
 
 
 def acting_as(token: ApiToken) -> User:

@@ -7,6 +7,7 @@ from accounts.models import Deployment, Invitation, User
 from accounts.services import recipients
 from accounts.services.invitations import revoke_invitation
 from accounts.services.passwords import confirm_password
+from accounts.token_memory import MEMORY
 from audit.services import record
 from core import clock
 from core.errors import Forbidden, Refused
@@ -53,6 +54,7 @@ def deactivate(actor: User, person: User) -> None:
         if not User.objects.filter(pk=person.pk, is_active=True).update(is_active=False):
             return
         act = record(actor, "person.deactivated", subject=person, vendor_id=person.vendor_id)
+        transaction.on_commit(MEMORY.forget)
         for invitation in Invitation.objects.open_at(clock.now()).filter(invited_by=person):
             revoke_invitation(actor, invitation)
         if person.is_operator:

@@ -82,6 +82,20 @@ def test_an_operators_token_for_one_vendor_does_what_its_people_do(operator: Use
         made(operator, vendor=vendor, scopes=["sightings"])
 
 
+def test_a_remembered_token_is_believed_for_a_second_and_no_longer(
+    vendor_user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another process revoked is known here a second later: fails when the memory does not fade."""
+    token, secret = made(vendor_user)
+    now = 1000.0
+    monkeypatch.setattr("accounts.token_memory.time.monotonic", lambda: now)
+    assert find_token(secret)
+    ApiToken.objects.filter(pk=token.pk).update(revoked_at=clock.now())  # as another process would
+    assert find_token(secret)
+    now += 1.1
+    assert find_token(secret) is None
+
+
 def test_others_tokens_are_not_there(vendor_user: User, other_vendor_user: User, client_of: ClientOf) -> None:
     token, _ = made(vendor_user)
     assert client_of(other_vendor_user).post(f"/account/tokens/{token.pk}/revoke/").status_code == 404

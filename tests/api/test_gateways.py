@@ -3,6 +3,7 @@
 import pytest
 
 from accounts.models import User, Vendor
+from accounts.token_memory import MEMORY
 from gateways.models import Claim, Dispute, Gateway
 from gateways.services import register
 from tests.api.conftest import EUI, ProgramOf
@@ -81,6 +82,7 @@ def test_a_list_is_walked_by_cursor(operator: User, vendor: Vendor, vendor_user:
         ({"stat": "valid"}, "parameter-unknown"),
         ({"state": ["valid", "none"]}, "parameter-refused"),
         ({"state": "well"}, "filter-refused"),
+        ({"vendor": 1}, "filter-refused"),  # a vendor sees one vendor's only
     ],
 )
 def test_what_a_list_does_not_understand_is_refused(
@@ -99,5 +101,6 @@ def test_a_list_costs_the_same_however_long(
     program = program_of(vendor_user)
     program.get("/gateways")
     for limit in (1, 9):
+        MEMORY.forget()
         with django_assert_num_queries(2):  # type: ignore[operator]  # a fixture of pytest-django
             assert len(program.get("/gateways", limit=limit).json()["items"]) == limit
