@@ -26,7 +26,7 @@ TWICE = {  # by app, the suites of what two databases may do differently; pages 
     "ledger moved_gateways presented profiles recording renewal requests retiring revocation sent_again servers "
     "sweep transfer",
     "core": "keyset patience",
-    "gateways": "blocks claims disputes filters list registration tagging",
+    "gateways": "blocks claims disputes filters imports imports_at_once list registration tagging",
     "keys": "rotation vault",
     "outbox": "delivery queueing",
     "trust": "drafts impact membership releases rollovers",
