@@ -96,9 +96,14 @@ class User(AbstractBaseUser, PermissionsMixin):
 class Contact(models.Model):
     """An address of a vendor that gets its mails beside the vendor's people."""
 
+    class Rank(models.IntegerChoices):
+        FIRST = 1, "Gets every mail"
+        SECOND = 2, "Only where nobody has answered"
+
     vendor = models.ForeignKey(Vendor, on_delete=models.CASCADE, related_name="contacts")
     name = models.CharField(max_length=120)
     email = models.EmailField()
+    rank = models.PositiveSmallIntegerField(choices=Rank, default=Rank.FIRST)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["vendor", "email"], name="contact_once_per_vendor")]

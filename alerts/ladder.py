@@ -1,29 +1,26 @@
 """When an end is announced: the thresholds of a life, and which of them were crossed. No rows, no clock."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
+from fractions import Fraction
+
+from alerts.kinds import Kind
 
 DAY = timedelta(days=1)
 LONG_LIFE = 180 * DAY  # a certificate that lives longer has fixed thresholds only
+RENEW_LONG_BEFORE = 90 * DAY
+THIRD = Fraction(1, 3)
 AUTHORITY_DAYS = (180, 90, 60, 30, 14, 7, 3, 1)
 LONG_CERTIFICATE_DAYS = (90, 60, 30, 14, 7, 3, 1)
 SHORT_CERTIFICATE_DAYS = (14, 7, 3, 1)
-
-
-class Kind(StrEnum):
-    """What ends."""
-
-    AUTHORITY = "authority"
-    CERTIFICATE = "certificate"
-    SERVER = "server"
 
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
     """A point of a life, counted back from its end."""
 
-    name: str  # "90d", "third", "expired"
+    name: str  # "90d", "third", "25%", "expired"
     before_end: timedelta
 
 
@@ -38,10 +35,59 @@ class Crossing:
 EXPIRED = Threshold("expired", timedelta(0))
 
 
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """Thresholds in days before the end and in shares of the life, both falling, for lives of some length.
+
+    Shares come before days: an announcement in days that would come before the last share is left out, as is every
+    threshold that is not shorter than the life. The end itself is a threshold of every ladder.
+    """
+
+    days: tuple[int, ...] = ()
+    shares: tuple[Fraction, ...] = ()
+    lives_over: timedelta = timedelta(0)
+    lives_up_to: timedelta | None = None
+
+    def fits(self, life: timedelta) -> bool:
+        return life > self.lives_over and (self.lives_up_to is None or life <= self.lives_up_to)
+
+    def shortest_life(self, days: int) -> timedelta:
+        """Return the life that must be exceeded for the threshold of so many days to count."""
+        return _times(days * DAY, 1 / min(self.shares, default=Fraction(1)))
+
+    def thresholds(self, life: timedelta) -> tuple[Threshold, ...]:
+        """Return the thresholds of a life, first to last."""
+        shares = (Threshold(share_name(share), _times(life, share)) for share in self.shares)
+        days = (Threshold(f"{each}d", each * DAY) for each in self.days if life > self.shortest_life(each))
+        return (*shares, *days, EXPIRED)
+
+    def longest(self) -> timedelta | None:
+        """Return how long before its end a subject can cross its first threshold, or None where nothing limits it."""
+        if self.shares and self.lives_up_to is None:
+            return None
+        days = max(self.days, default=0) * DAY
+        return max(days, _times(self.lives_up_to or timedelta(0), max(self.shares, default=Fraction(0))))
+
+
+LONG = Ladder(LONG_CERTIFICATE_DAYS, lives_over=LONG_LIFE)
+# a third of the life comes first: an announcement before renewal is due would be noise
+SHORT = Ladder(SHORT_CERTIFICATE_DAYS, (THIRD,), lives_up_to=LONG_LIFE)
+UNRENEWED = Ladder(shares=(Fraction(1, 4),))  # made anew at half of its life, unless something fails
+USUAL: Mapping[Kind, tuple[Ladder, ...]] = {
+    Kind.AUTHORITY: (Ladder(AUTHORITY_DAYS),),
+    Kind.CERTIFICATE: (LONG, SHORT),
+    Kind.SERVER: (LONG, SHORT),
+    Kind.PROBE: (LONG, SHORT),
+    Kind.TOKEN: (LONG, SHORT),
+    Kind.LIST: (UNRENEWED,),
+    Kind.SIGNER: (UNRENEWED,),
+    Kind.JOB: (Ladder(),),
+}
+
+
 def thresholds(kind: Kind, life: timedelta) -> tuple[Threshold, ...]:
-    """Return the thresholds of a life, first to last; those that are not shorter than the life are left out."""
-    steps = (*_steps(kind, life), EXPIRED)
-    return tuple(step for step in steps if step.before_end < life or step is EXPIRED)
+    """Return the usual thresholds of a life, first to last."""
+    return next(ladder for ladder in USUAL[kind] if ladder.fits(life) or ladder is USUAL[kind][-1]).thresholds(life)
 
 
 def newest_crossed(kind: Kind, *, not_before: datetime, not_after: datetime, now: datetime) -> Crossing | None:
@@ -56,22 +102,10 @@ def next_after(kind: Kind, *, not_before: datetime, not_after: datetime, now: da
     return Crossing(coming[0].name, not_after - coming[0].before_end) if coming else None
 
 
-def longest(kind: Kind) -> timedelta:
-    """Return how long before its end a subject of this kind can cross its first threshold."""
-    return max(AUTHORITY_DAYS if kind is Kind.AUTHORITY else LONG_CERTIFICATE_DAYS) * DAY
+def share_name(share: Fraction) -> str:
+    """`third`, `25%`."""
+    return "third" if share == THIRD else f"{round(share * 100)}%"
 
 
-def _steps(kind: Kind, life: timedelta) -> tuple[Threshold, ...]:
-    if kind is Kind.AUTHORITY:
-        return _days(AUTHORITY_DAYS)
-    return _days(LONG_CERTIFICATE_DAYS) if life > LONG_LIFE else _short(life)
-
-
-def _short(life: timedelta) -> tuple[Threshold, ...]:
-    """A third of the life comes first: an announcement before renewal is due would be noise."""
-    third = Threshold("third", life / 3)
-    return (third, *(step for step in _days(SHORT_CERTIFICATE_DAYS) if step.before_end < third.before_end))
-
-
-def _days(days: tuple[int, ...]) -> tuple[Threshold, ...]:
-    return tuple(Threshold(f"{count}d", count * DAY) for count in days)
+def _times(span: timedelta, share: Fraction) -> timedelta:
+    return span * share.numerator / share.denominator

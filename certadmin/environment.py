@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
+from zoneinfo import ZoneInfo
 
 
 def text(name: str, default: str = "") -> str:
@@ -24,6 +25,11 @@ def flag(name: str, *, default: bool = False) -> bool:
 
 def number(name: str, default: int) -> int:
     return int(text(name, str(default)))
+
+
+def zone(name: str) -> str:
+    """Return the name of a time zone; one that nobody knows stops the start."""
+    return ZoneInfo(text(name, "UTC")).key
 
 
 def words(name: str, default: str = "") -> list[str]:

@@ -252,6 +252,7 @@ CELERY_TASK_TIME_LIMIT = 300
 LEASE_SECONDS = environment.number("LEASE_SECONDS", 60)
 SWEEP_SECONDS = environment.number("SWEEP_SECONDS", 20)
 SEAL_SECONDS = environment.number("SEAL_SECONDS", 2)
+DIGEST_ZONE = environment.zone("TIME_ZONE")  # of the hour at which people get the day's mail, unless they chose one
 STORE_ALARM_MINUTES = 15  # a store that does not answer for so long is told to the operators
 STORE_CHECK_SECONDS = environment.number("STORE_CHECK_SECONDS", 300)
 # each entry may run twice, late or never; what it does is decided by rows. Who succeeded leaves a heartbeat by its name
@@ -271,6 +272,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "forget old answers of the API": {"task": "accounts.tasks.forget_answers", "schedule": 3600},
     "count large fleets": {"task": "certadmin.tasks.count_fleets", "schedule": 300},
     "send due notices": {"task": "alerts.tasks.send_due_notices", "schedule": 3600},
+    "send digests": {"task": "alerts.tasks.send_digests", "schedule": 300},
 }
 RELEASES_KEPT = environment.number("RELEASES_KEPT", 10)  # of each group, in a store: what one can return to at once
 LOSS_SHARE = environment.number("LOSS_PERCENT", 1) / 100  # of the gateways; more off the air asks a second operator

@@ -8,7 +8,7 @@ from typing import Any
 
 from accounts.models import ApiToken, Contact, Invitation, Role, User, Vendor
 from accounts.services import invitations, vendors
-from alerts.models import Notice
+from alerts.models import Alert, Notice
 from cas.models import Authority, TestLeaf
 from cas.services.operate import Plan, create_issuing, create_root
 from certificates.models import Batch, Certificate, Request, ServerCertificate
@@ -176,10 +176,23 @@ def _dispute(other: User, gateway: Gateway) -> Dispute:
 
 
 def _notice(certificate: Certificate) -> Notice:
+    alert = Alert.objects.create(
+        kind="certificate",
+        subject_id=certificate.pk,
+        name=certificate.gateway.eui,
+        vendor_id=certificate.vendor_id,
+        authority_id=certificate.authority_id,
+        gateway_id=certificate.gateway_id,
+        not_after=certificate.not_after,
+        renew_by=certificate.not_after,
+        threshold="90d",
+        crossed_at=clock.now(),
+    )
     return Notice.objects.create(
+        alert=alert,
         subject_kind="certificate",
         subject_id=certificate.pk,
-        threshold="90",
+        threshold="90d",
         subject_name=certificate.gateway.eui,
         vendor_id=certificate.vendor_id,
         not_after=certificate.not_after,

@@ -1,27 +1,23 @@
-"""What a mail of notices says: one line for each authority, one for all certificates of a vendor at one threshold."""
+"""What a mail of alerts says: one line for each authority, one for all certificates of a vendor under one authority at
+one threshold. No queries."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.db.models import Count, F, Window
-from django.db.models.functions import RowNumber
 from django.urls import reverse
 
-from accounts.models import Deployment, Vendor
-from alerts.ladder import DAY, EXPIRED, Kind
-from alerts.services.due import Due
-from gateways.models import Gateway
+from alerts.kinds import Kind
+from alerts.ladder import DAY, EXPIRED
 
-SAMPLES = 3
 LINES = 60  # a mail that nobody reads to its end says how many more there are
 HOUR = timedelta(hours=1)
 URGENT = 14 * DAY
 SOON = 60 * DAY
+OURS = "Operated here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +29,52 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Gateways:
-    """The gateways that depend on an authority: how many, and the first few."""
+class Hit:
+    """The gateways of one vendor that depend on an authority."""
 
-    count: int = 0
+    vendor: str
+    count: int
+    away: int  # will not check in again before the end
+    unknown: int  # seen too seldom to say
+    samples: tuple[Sample, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A subject, or certificates that are told as one."""
+
+    kind: Kind
+    subject_id: int
+    name: str
+    label: str
+    vendor_id: int | None
+    owner: str | None
+    not_after: datetime  # of the first
+    threshold: str
+    next_at: datetime | None
+    authority_id: int | None = None
+    authority: str = ""
+    count: int = 1
     samples: tuple[Sample, ...] = ()
+    away: int = 0
+    unknown: int = 0
+    escalated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Alerts that closed for one reason."""
+
+    kind: str
+    why: str
+    owner: str | None
+    count: int
+    name: str
+
+    @property
+    def words(self) -> str:
+        what = self.name if self.count == 1 else f"{self.count:,} {PLURALS[Kind(self.kind)]}"
+        return f"{what}: {CLOSED_WORDS.get(self.why, 'not watched any more')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,166 +91,229 @@ class Line:
     breaks: str
     action: str
     url: str
-    samples: tuple[Sample, ...]
-    more: int
-    next_at: datetime | None
+    samples: tuple[Sample, ...] = ()
+    more: int = 0
+    next_at: datetime | None = None
+    reach: str = ""
+    escalated: bool = False
+    over: bool = False
 
 
-def compose(dues: Sequence[Due], now: datetime) -> dict[str, Any]:
-    """Return the context of the mail templates for these subjects, the soonest first."""
-    lines = sorted(_lines(dues, now), key=lambda line: line.ends)
-    shown = lines[:LINES]
-    owners = sorted({line.owner for line in lines})
+PLURALS = {
+    Kind.AUTHORITY: "authorities",
+    Kind.CERTIFICATE: "gateway certificates",
+    Kind.SERVER: "server certificates",
+    Kind.LIST: "lists of revoked certificates",
+    Kind.SIGNER: "OCSP signers",
+    Kind.TOKEN: "API tokens",
+    Kind.PROBE: "probes",
+    Kind.JOB: "scheduled jobs",
+}
+CLOSED_WORDS = {
+    "renewed": "renewed",
+    "revoked": "revoked",
+    "retired": "the gateway is out of use",
+    "moved": "the gateway moved to another vendor",
+    "recovered": "runs again",
+}
+
+
+def compose(
+    items: Sequence[Item], closed: Sequence[Closed], hits: Mapping[int, Sequence[Hit]], now: datetime
+) -> dict[str, Any]:
+    """Return the context of the mail templates for these subjects, the most urgent first."""
+    ordered = sorted(items, key=lambda item: (item.not_after, list(Kind).index(item.kind), item.name))
+    lines = [_line(item, hits.get(item.subject_id, ()), now) for item in ordered[:LINES]]
+    hidden, owners = len(items) - len(lines), sorted({line.owner for line in lines})
     return {
-        "first": shown[0],
-        "lines": shown,
-        "others": len(shown) - 1,
-        "hidden": len(lines) - len(shown),
+        "first": lines[0] if lines else None,
+        "lines": lines,
+        "others": max(len(lines) - 1, 0),
+        "hidden": hidden,
         "owners": owners,
-        "groups": [(owner, [line for line in shown if line.owner == owner]) for owner in owners],
-        "deployment": Deployment.objects.values_list("name", flat=True).first() or "certadmin",
+        "groups": [(owner, [line for line in lines if line.owner == owner]) for owner in owners],
+        "closed": [each.words for each in sorted(closed, key=lambda each: (-each.count, each.name))],
+        "closed_count": sum(each.count for each in closed),
         "alerts_url": _url("alerts:list"),
     }
 
 
-def _lines(dues: Sequence[Due], now: datetime) -> list[Line]:
-    owners = _owners(dues)
-    authorities = [due for due in dues if due.kind is Kind.AUTHORITY]
-    dependent = _dependent([due.subject_id for due in authorities])
-    lines = [_authority(due, owners, dependent.get(due.subject_id, Gateways()), now) for due in authorities]
-    lines += [_server(due, owners, now) for due in dues if due.kind is Kind.SERVER]
-    return lines + [_certificates(group, owners, now) for group in _by_threshold(dues)]
+def _line(item: Item, hits: Sequence[Hit], now: datetime) -> Line:
+    words = {
+        Kind.AUTHORITY: lambda: _authority(item, hits, now),
+        Kind.CERTIFICATE: lambda: _certificates(item, now),
+        Kind.SERVER: lambda: _server(item, now),
+        Kind.JOB: lambda: _job(item, now),
+    }
+    return words.get(item.kind, lambda: _single(item, now))()
 
 
-def _owners(dues: Sequence[Due]) -> Mapping[int | None, str]:
-    known: dict[int | None, str] = dict(
-        Vendor.objects.filter(pk__in={due.vendor_id for due in dues if due.vendor_id}).values_list("pk", "name")
-    )
-    return {None: "Operated here", **known}
+def _facts(item: Item, now: datetime) -> dict[str, Any]:
+    return {
+        "owner": item.owner or OURS,
+        "tone": _tone(item.not_after - now),
+        "left": in_words(item.not_after - now),
+        "ends": item.not_after,
+        "several": item.count > 1,
+        "next_at": item.next_at,
+        "escalated": item.escalated,
+        "over": item.not_after <= now,
+    }
 
 
-def _dependent(authority_ids: Sequence[int]) -> dict[int, Gateways]:
-    """Return what goes off the air with each authority, in two queries for all of them."""
-    present = Gateway.objects.filter(current_authority__in=authority_ids)
-    counts = dict(present.order_by().values_list("current_authority").annotate(Count("pk")))
-    ranked = present.annotate(
-        rank=Window(RowNumber(), partition_by=[F("current_authority")], order_by=[F("eui").asc()])
-    ).filter(rank__lte=SAMPLES)
-    samples: dict[int, list[Sample]] = defaultdict(list)
-    for authority_id, eui, name in ranked.order_by("eui").values_list("current_authority", "eui", "name"):
-        samples[authority_id].append(Sample(eui, name))
-    return {pk: Gateways(count, tuple(samples[pk])) for pk, count in counts.items()}
-
-
-def _by_threshold(dues: Iterable[Due]) -> list[list[Due]]:
-    groups: dict[tuple[int | None, str], list[Due]] = defaultdict(list)
-    for due in sorted(dues, key=lambda due: (due.not_after, due.name)):
-        if due.kind is Kind.CERTIFICATE:
-            groups[due.vendor_id, due.threshold].append(due)
-    return list(groups.values())
-
-
-def _authority(due: Due, owners: Mapping[int | None, str], hit: Gateways, now: datetime) -> Line:
-    over = due.not_after <= now
+def _authority(item: Item, hits: Sequence[Hit], now: datetime) -> Line:
+    over, count = item.not_after <= now, sum(hit.count for hit in hits)
+    samples = tuple(sample for hit in hits for sample in hit.samples)[:3]
+    facts = _facts(item, now)
+    if count and item.not_after - now <= URGENT:
+        facts["tone"] = "bad"
+    away, unknown = sum(hit.away for hit in hits), sum(hit.unknown for hit in hits)
     return Line(
-        owner=owners[due.vendor_id],
-        tone="bad" if over or (hit.count and due.not_after - now <= URGENT) else _tone(due.not_after - now),
-        left=in_words(due.not_after - now),
-        title=_authority_title(due, hit, now),
-        what=f"The authority {due.name}",
-        ends=due.not_after,
-        several=False,
-        breaks=_authority_breaks(hit, over=over),
+        **facts,
+        title=_authority_title(item, count, now),
+        what=f"The authority {item.name}",
+        breaks=_authority_breaks(hits, count, over=over),
         action="Look at the authority and what depends on it",
-        url=_url("cas:detail", due.subject_id),
-        samples=hit.samples,
-        more=hit.count - len(hit.samples),
-        next_at=due.next_at,
+        url=_url("cas:detail", item.subject_id),
+        samples=samples,
+        more=count - len(samples),
+        reach="" if over else _reach(away, unknown, count),
     )
 
 
-def _authority_title(due: Due, hit: Gateways, now: datetime) -> str:
-    if due.not_after <= now:
-        return f"{due.name} has ended"
-    if hit.count:
-        verb = "loses" if hit.count == 1 else "lose"
-        return f"{gateways(hit.count)} {verb} access {in_words(due.not_after - now).lower()}"
-    return f"{due.name} ends {in_words(due.not_after - now).lower()}"
+def _authority_title(item: Item, count: int, now: datetime) -> str:
+    if item.not_after <= now:
+        return f"{item.name} has ended"
+    if count:
+        return f"{gateways(count)} {'loses' if count == 1 else 'lose'} access {in_words(item.not_after - now).lower()}"
+    return f"{item.name} ends {in_words(item.not_after - now).lower()}"
 
 
-def _authority_breaks(hit: Gateways, *, over: bool) -> str:
-    if not hit.count:
+def _authority_breaks(hits: Sequence[Hit], count: int, *, over: bool) -> str:
+    if not count:
         return "No gateway presents a certificate of it now. Whatever it signs is refused from its end on."
+    most_first = sorted(hits, key=lambda hit: (-hit.count, hit.vendor))
+    whose = f" ({', '.join(f'{hit.vendor} {hit.count:,}' for hit in most_first)})" if len(hits) > 1 else ""
+    what = f"{gateways(count)}{whose}"
     if over:
-        return f"{gateways(hit.count)} went off the air at that second. Only a certificate of another authority helps."
+        return f"{what} went off the air at that second. Only a certificate of another authority helps."
     return (
-        f"{gateways(hit.count)} will go off the air at that second. "
-        "Nothing brings them back but a certificate of another authority."
+        f"{what} will go off the air at that second. Nothing brings them back but a certificate of another authority."
     )
 
 
-def _server(due: Due, owners: Mapping[int | None, str], now: datetime) -> Line:
-    over, left = due.not_after <= now, in_words(due.not_after - now)
+def _reach(away: int, unknown: int, count: int) -> str:
+    """What the gateways' own pace says: renewal reaches them only when they check in."""
+    if away:
+        known = f"{gateways(away)} will not check in again before {'it expires' if away == 1 else 'they expire'}."
+        return f"{known} Of {unknown:,} it is unknown." if unknown else known
+    return "" if unknown == count else "All that were seen often enough will check in again before."
+
+
+def _server(item: Item, now: datetime) -> Line:
+    over, left = item.not_after <= now, in_words(item.not_after - now)
     return Line(
-        owner=owners[None],
-        tone=_tone(due.not_after - now),
-        left=left,
-        title=f"The certificate of {due.name} {'has ended' if over else f'ends {left.lower()}'}",
-        what=f"The certificate of the server {due.name}",
-        ends=due.not_after,
-        several=False,
+        **_facts(item, now),
+        title=f"The certificate of {item.name} {'has ended' if over else f'ends {left.lower()}'}",
+        what=f"The certificate of the server {item.name}",
         breaks=f"Nobody connects to it {'until it shows a new one' if over else 'from its end on'}.",
         action="Renew it, and put the new one on the server",
-        url=_url("certificates:server", due.subject_id),
-        samples=(),
-        more=0,
-        next_at=due.next_at,
+        url=_url("certificates:server", item.subject_id),
     )
 
 
-def _certificates(group: list[Due], owners: Mapping[int | None, str], now: datetime) -> Line:
-    first = group[0]
-    samples = tuple(Sample(due.name, due.label) for due in group[:SAMPLES])
+def _job(item: Item, now: datetime) -> Line:
     return Line(
-        owner=owners[first.vendor_id],
-        tone=_tone(first.not_after - now),
-        left=in_words(first.not_after - now),
-        title=_certificates_title(group, now),
-        what="The gateway's certificate" if len(group) == 1 else f"{len(group)} gateway certificates",
-        ends=first.not_after,
-        several=len(group) > 1,
-        breaks=_certificates_breaks(group),
-        action="Request a new certificate" if len(group) == 1 else f"See all {len(group)}",
-        url=_certificates_url(group),
-        samples=samples,
-        more=len(group) - len(samples),
-        next_at=first.next_at,
+        **_facts(item, now) | {"tone": "bad", "left": "Late"},
+        title=f"The job “{item.name}” has not succeeded in time",
+        what=f"The scheduled job “{item.name}”",
+        breaks="What it does by itself is not done now. Do the worker and the beat run, and what do their logs say?",
+        action="Look at the alerts",
+        url=_url("alerts:list"),
     )
 
 
-def _certificates_title(group: list[Due], now: datetime) -> str:
-    first, over = group[0], group[0].threshold == EXPIRED.name
-    if len(group) == 1:
-        ends = "has ended" if over else f"ends {in_words(first.not_after - now).lower()}"
-        return f"The certificate of {first.name} {ends}"
-    ends = "have ended" if over else f"end, the first {in_words(first.not_after - now).lower()}"
-    return f"{len(group)} gateway certificates {ends}"
+SINGLES = {  # title, what it is, what breaks, what to do
+    Kind.LIST: (
+        "The list of revoked certificates of {name}",
+        "Who checks it will refuse every certificate of this authority, or stop checking.",
+        "See why no new list was made",
+    ),
+    Kind.SIGNER: (
+        "The OCSP signer of {name}",
+        "Nobody can be told any more whether a certificate of this authority was revoked.",
+        "See why no new signer was made",
+    ),
+    Kind.TOKEN: ("The API token {name}", "The program that uses it is refused from its end on.", "Make a new token"),
+    Kind.PROBE: (
+        "The certificate that a probe shows to {name}",
+        "Nobody learns any more what this cluster accepts.",
+        "Choose another certificate for the probe",
+    ),
+}
 
 
-def _certificates_breaks(group: list[Due]) -> str:
-    which = "The gateway" if len(group) == 1 else "Each gateway"
-    if group[0].threshold == EXPIRED.name:
+def _single(item: Item, now: datetime) -> Line:
+    what, breaks, action = SINGLES[item.kind]
+    named, left = what.format(name=item.name), in_words(item.not_after - now).lower()
+    return Line(
+        **_facts(item, now),
+        title=f"{named} {'has ended' if item.not_after <= now else f'ends {left}'}",
+        what=named,
+        breaks=breaks,
+        action=action,
+        url=_single_url(item),
+    )
+
+
+def _single_url(item: Item) -> str:
+    if item.kind in (Kind.LIST, Kind.SIGNER) and item.authority_id:
+        return _url("cas:detail", item.authority_id)
+    return f"{_url('alerts:list')}?{urlencode({'kind': item.kind.value})}"
+
+
+def _certificates(item: Item, now: datetime) -> Line:
+    by = f" of {item.authority}" if item.authority else ""
+    return Line(
+        **_facts(item, now),
+        title=_certificates_title(item, now),
+        what="The gateway's certificate" if item.count == 1 else f"{item.count:,} gateway certificates{by}",
+        breaks=_certificates_breaks(item),
+        action="Request a new certificate" if item.count == 1 else f"See all {item.count:,}",
+        url=_certificates_url(item),
+        samples=item.samples,
+        more=item.count - len(item.samples),
+        reach="" if item.threshold == EXPIRED.name else _reach(item.away, item.unknown, item.count),
+    )
+
+
+def _certificates_title(item: Item, now: datetime) -> str:
+    over = item.threshold == EXPIRED.name
+    if item.count == 1:
+        ends = "has ended" if over else f"ends {in_words(item.not_after - now).lower()}"
+        return f"The certificate of {item.name} {ends}"
+    ends = "have ended" if over else f"end, the first {in_words(item.not_after - now).lower()}"
+    return f"{item.count:,} gateway certificates {ends}"
+
+
+def _certificates_breaks(item: Item) -> str:
+    which = "The gateway" if item.count == 1 else "Each gateway"
+    if item.threshold == EXPIRED.name:
         return f"{which} is refused until it presents a new certificate."
-    due = "Renewal is due. " if group[0].threshold in ("90d", "third") else ""
+    due = "Renewal is due. " if item.threshold in ("90d", "third") else ""
     return f"{due}{which} is refused from its own end on."
 
 
-def _certificates_url(group: list[Due]) -> str:
-    first = group[0]
-    if len(group) == 1:
-        return _url("certificates:detail", first.subject_id)
-    query = {"kind": first.kind.value, "vendor": first.vendor_id, "threshold": first.threshold}
-    return f"{_url('alerts:list')}?{urlencode(query)}"
+def _certificates_url(item: Item) -> str:
+    if item.count == 1:
+        return _url("certificates:detail", item.subject_id)
+    query = {
+        "kind": item.kind.value,
+        "vendor": item.vendor_id,
+        "authority": item.authority_id,
+        "threshold": item.threshold,
+    }
+    return f"{_url('alerts:list')}?{urlencode({name: value for name, value in query.items() if value})}"
 
 
 def _tone(left: timedelta) -> str:

@@ -1,26 +1,30 @@
-"""Writes what is due and queues the mails about it, in one transaction: a notice that exists was told."""
+"""The look for what ends: alerts opened, asked for again and closed, and whom that concerns, in one transaction.
 
-import hashlib
+Every step is one statement over all rows; the mails are composed afterwards (mailing.py), from what was committed.
+"""
+
 import uuid
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from django.conf import settings
 from django.db import transaction
+from django.db.models import Count, Min, Value
 
 from accounts.models import Vendor
-from accounts.services import recipients
-from alerts.models import Delivery, Notice
-from alerts.services.digest import compose
-from alerts.services.due import Due, find_due
+from alerts.bulk import LOOKING, one_at_a_time
+from alerts.kinds import Kind
+from alerts.models import CLOSED, Alert, Notice
+from alerts.services import closing, looking, telling
+from alerts.services.jobs import LOOK, watch_jobs
+from alerts.services.mailing import send_digests, send_immediate
 from audit.services import SYSTEM, record
 from core import clock
-from outbox.services import queue_mail
 
-JOB = "send due notices"  # the heartbeat that each run leaves
-BATCH = 500
-Share = tuple[tuple[int, ...], str]  # the notices that somebody is told, and what as
+JOB = LOOK  # the heartbeat that each look leaves
+NAMED = 20  # subjects that a record names
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,92 +36,74 @@ class Sent:
 
 
 def send_due() -> Sent:
-    """Write a notice for everything that crossed a threshold, and one mail for each person that it concerns."""
+    """Look for what crossed a threshold, and mail those whose hour it is."""
+    notices = look()
+    return Sent(notices, send_digests() + send_immediate())
+
+
+def look(periods: Mapping[str, float] | None = None) -> int:
+    """Write down what crossed a threshold or closed since the last look, and return the number of crossings."""
     now = clock.now()
-    due = find_due(now)
-    if not due:
-        return Sent()
     with transaction.atomic():
-        written = _write(due, now)
-        return Sent(len(written), _tell(written, now))
+        one_at_a_time(LOOKING)
+        watch_jobs(_periods() if periods is None else periods, now)
+        telling.know_recipients()
+        crossed = _cross(now)
+        _close(now)
+        telling.wake(now, uuid.uuid4())
+        telling.escalate(now)
+    return crossed
 
 
-def _write(due: Sequence[Due], now: datetime) -> dict[int, Due]:
-    """Insert the notices and return, by their id, those that this run inserted: another run may have been faster."""
+def _cross(now: datetime) -> int:
     run = uuid.uuid4()
-    rows = [_notice(one, run, now) for one in due]
-    Notice.objects.bulk_create(rows, batch_size=BATCH, ignore_conflicts=True)
-    by_key = {one.key: one for one in due}
-    ours = Notice.objects.filter(run=run).order_by("pk")
-    return {
-        pk: by_key[kind, subject_id, threshold]
-        for pk, kind, subject_id, threshold in ours.values_list("pk", "subject_kind", "subject_id", "threshold")
-    }
+    if not sum(looking.look(kind, now, run) for kind in Kind):
+        return 0
+    count = telling.write_notices(run, now)
+    telling.tell(run)
+    _record("alert.crossed", run)
+    return count
 
 
-def _notice(due: Due, run: uuid.UUID, now: datetime) -> Notice:
-    return Notice(
-        subject_kind=due.kind.value,
-        subject_id=due.subject_id,
-        threshold=due.threshold,
-        subject_name=due.name,
-        vendor_id=due.vendor_id,
-        not_after=due.not_after,
-        crossed_at=due.crossed_at,
-        noticed_at=now,
-        run=run,
+def _close(now: datetime) -> None:
+    run = uuid.uuid4()
+    if sum(closing.close(kind, now, run) for kind in Kind):
+        # that something ended for good was told as such
+        Alert.objects.filter(run=run, closed_for=Alert.Reason.ENDED).update(run=uuid.uuid4())
+        telling.write_notices(run, now, threshold=Value(CLOSED))
+        telling.tell_closed(run)
+        _record("alert.closed", run)
+
+
+def _record(action: str, run: uuid.UUID) -> None:
+    """One record for each vendor, kind and threshold: it counts its subjects and names the first."""
+    notices = Notice.objects.filter(run=run)
+    groups = list(
+        notices.order_by("vendor", "subject_kind", "alert__threshold")
+        .values_list("vendor", "subject_kind", "alert__threshold")
+        .annotate(Count("pk"), Min("pk"))
     )
+    firsts = Notice.objects.in_bulk([first for *_, first in groups])
+    vendors = Vendor.objects.in_bulk({vendor_id for vendor_id, *_ in groups if vendor_id})
+    for vendor_id, kind, threshold, count, first in groups:
+        subjects = notices.filter(vendor=vendor_id, subject_kind=kind, alert__threshold=threshold).order_by("pk")
+        one = firsts[first]
+        record(
+            SYSTEM,
+            action,
+            subject=one if count == 1 else vendors.get(vendor_id) or one,
+            vendor_id=vendor_id,
+            kind=kind,
+            threshold=threshold,
+            not_after=one.not_after,
+            count=count,
+            subjects=_named(subjects.values("subject_id", "subject_name", "not_after")[:NAMED]),
+        )
 
 
-def _tell(written: Mapping[int, Due], now: datetime) -> int:
-    """Queue one mail for each recipient, and say which notices it told."""
-    shares = _shares(written)
-    deliveries: list[Delivery] = []
-    for (ids, reason), addresses in shares.items():
-        context = compose([written[pk] for pk in ids], now) | {"reason": reason}
-        for address in addresses:
-            key = _message_key(address, [written[pk] for pk in ids])
-            queue_mail(key=key, to=address, template="due_notices", context=context)
-            deliveries += [Delivery(notice_id=pk, recipient=address, message_key=key) for pk in ids]
-    Delivery.objects.bulk_create(deliveries, batch_size=BATCH)
-    _record(written, shares)
-    return sum(map(len, shares.values()))
+def _named(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [{"id": row["subject_id"], "name": row["subject_name"], "not_after": row["not_after"]} for row in rows]
 
 
-def _shares(written: Mapping[int, Due]) -> dict[Share, list[str]]:
-    """Who is told what: operators everything, the people and contacts of a vendor what is that vendor's."""
-    if not written:
-        return {}
-    operators = sorted({address.lower() for address in recipients.operators()})
-    shares: dict[Share, list[str]] = {(tuple(written), "an operator"): operators}
-    theirs: dict[str, list[Vendor]] = defaultdict(list)
-    for vendor in Vendor.objects.filter(pk__in={due.vendor_id for due in written.values()}):
-        for address in {address.lower() for address in recipients.for_vendor(vendor)}.difference(operators):
-            theirs[address].append(vendor)
-    for address, vendors in sorted(theirs.items()):
-        shares.setdefault(_share_of(vendors, written), []).append(address)
-    return shares
-
-
-def _share_of(vendors: Sequence[Vendor], written: Mapping[int, Due]) -> Share:
-    known = {vendor.pk for vendor in vendors}
-    ids = tuple(pk for pk, due in written.items() if due.vendor_id in known)
-    return ids, f"a contact of {' and '.join(vendor.name for vendor in vendors)}"
-
-
-def _message_key(recipient: str, dues: Iterable[Due]) -> str:
-    """The same news for the same person have the same key, so a repeat finds the message that is there."""
-    content = [recipient, *sorted(":".join(map(str, due.key)) for due in dues)]
-    return f"due-notices:{hashlib.sha256(chr(10).join(content).encode()).hexdigest()}"
-
-
-def _record(written: Mapping[int, Due], shares: Mapping[Share, list[str]]) -> None:
-    """One record for each vendor whose things end, and one for the deployment's own."""
-    groups: dict[int | None, list[int]] = defaultdict(list)
-    for pk, due in written.items():
-        groups[due.vendor_id].append(pk)
-    firsts = Notice.objects.select_related("vendor").in_bulk([ids[0] for ids in groups.values()])
-    for vendor_id, ids in groups.items():
-        told = sum(len(addresses) for (theirs, _), addresses in shares.items() if not set(ids).isdisjoint(theirs))
-        subject = firsts[ids[0]].vendor or firsts[ids[0]]
-        record(SYSTEM, "notices.sent", subject=subject, vendor_id=vendor_id, notices=len(ids), recipients=told)
+def _periods() -> dict[str, float]:
+    return {name: float(entry["schedule"]) for name, entry in settings.CELERY_BEAT_SCHEDULE.items()}

@@ -5,8 +5,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from accounts.models import Vendor
+from alerts.models import Notice
+from alerts.services.notices import look
 from cas.models import Authority, Signing
 from certificates.models import Certificate, ServerCertificate
+from core import clock
 from gateways.models import Gateway
 from keys.models import Key
 from trust.models import Group, Release
@@ -103,3 +106,12 @@ def server(by: Authority, *hosts: str, left: timedelta, life: timedelta = YEAR, 
         "key": key,
     }
     return ServerCertificate.objects.create(**{**values, **more})
+
+
+def crossed(at: datetime = NOW) -> list[tuple[str, str]]:
+    """What a look at this instant writes down: subject and threshold of each new notice."""
+    before = set(Notice.objects.values_list("pk", flat=True))
+    with clock.at(at):
+        look({})
+    new = Notice.objects.exclude(pk__in=before).crossings().order_by("subject_kind", "subject_id")
+    return list(new.values_list("subject_name", "threshold"))

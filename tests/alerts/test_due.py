@@ -6,18 +6,17 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts.models import Vendor
-from alerts.services.due import find_due
-from alerts.services.notices import send_due
+from accounts.models import User, Vendor
+from alerts.services.notices import look
 from cas.models import Authority
 from core import clock
-from tests.alerts.rows import DAY, NOW, YEAR, authority, certificate, gateway, release
+from tests.alerts.rows import DAY, NOW, YEAR, authority, certificate, crossed, gateway, release
 
 pytestmark = pytest.mark.django_db
 
 
 def found(now_in_days: float = 0) -> list[tuple[str, str]]:
-    return [(due.name, due.threshold) for due in find_due(NOW + now_in_days * DAY)]
+    return crossed(NOW + now_in_days * DAY)
 
 
 def test_an_authority_is_announced_at_its_newest_threshold(vendor: Vendor) -> None:
@@ -120,29 +119,26 @@ def test_a_successor_that_is_not_valid_yet_does_not_silence(vendor: Vendor) -> N
 
 def test_a_noticed_threshold_is_not_due_again(vendor: Vendor) -> None:
     ending = authority(vendor, left=20 * DAY)
-    with clock.at(NOW):
-        send_due()
+    assert found() == [(ending.name, "30d")]
     assert found() == []
     assert found(5) == []
     assert found(6) == [(ending.name, "14d")]
 
 
 def test_a_clock_set_back_announces_no_earlier_threshold(vendor: Vendor) -> None:
-    """G9. Fails without `row["noticed"] < crossing.at` in alerts/services/due.py."""
+    """G9. Fails without `nothing_new` in alerts/services/looking._told."""
     authority(vendor, left=14 * DAY - timedelta(hours=1))
-    with clock.at(NOW):
-        send_due()
+    assert len(found()) == 1
     assert found(-1) == []
 
 
-def test_looking_costs_the_same_queries_at_any_size(vendor: Vendor) -> None:
+def test_looking_costs_the_same_queries_at_any_size(operator: User, vendor: Vendor) -> None:
     by = authority(vendor, left=20 * DAY)
-    with CaptureQueriesContext(connection) as few:
-        assert len(find_due(NOW)) == 1
-    for _ in range(30):
-        certificate(gateway(vendor), by, left=10 * DAY)
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
-        assert len(find_due(NOW)) == 31
-    assert len(queries) == len(few)
+    counts = []
+    for more in (1, 30):
+        for _ in range(more):
+            certificate(gateway(vendor), by, left=10 * DAY)
+        with CaptureQueriesContext(connection) as queries, clock.at(NOW):
+            assert look({}) == more + (more == 1)
+        counts.append(len(queries))
+    assert counts[0] >= counts[1]

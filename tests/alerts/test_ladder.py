@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.ladder import Crossing, Kind, newest_crossed, next_after, thresholds
+from alerts.kinds import Kind
+from alerts.ladder import Crossing, newest_crossed, next_after, thresholds
 
 END = datetime(2027, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

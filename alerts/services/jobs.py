@@ -1,0 +1,27 @@
+"""The scheduled jobs whose silence is told."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from alerts.models import Job
+from audit.models import Heartbeat
+
+LOOK = "send due notices"  # the heartbeat of the look itself
+PATIENCE = 3  # so many periods without success are silence,
+LEAST = timedelta(minutes=15)  # but nothing shorter
+LONG_AWAY = timedelta(hours=3)
+
+
+def watch_jobs(periods: Mapping[str, float], now: datetime) -> None:
+    """Note when each job succeeded last. After the look itself was away, nobody is late yet: all start anew."""
+    beats = dict(Heartbeat.objects.values_list("job", "succeeded_at"))
+    known = {job.name: job for job in Job.objects.all()}
+    looked = beats.get(LOOK)
+    for name, every in periods.items():
+        since = (beats.get(name), known[name].last_at if name in known else None)
+        last = max((each for each in since if each and each <= now), default=now)
+        if looked is None or (now - looked > LONG_AWAY and not (name in known and known[name].late_at <= looked)):
+            last = now
+        late = last + max(PATIENCE * timedelta(seconds=every), LEAST)
+        Job.objects.update_or_create(name=name, defaults={"every": round(every), "last_at": last, "late_at": late})
+    Job.objects.exclude(name__in=periods).delete()
