@@ -21,6 +21,7 @@ from core.api import SCOPE
 from core.errors import Refused
 from core.problems import MEDIA, problem, problem_of
 from gateways.api import router as gateways
+from gateways.import_api import router as imports
 from trust.api import router as trust
 
 log = logging.getLogger(__name__)
@@ -81,6 +82,7 @@ api = Api(
 )
 api.add_router("", accounts, tags=["Who calls"])
 api.add_router("", gateways, tags=["Gateways"])
+api.add_router("", imports, tags=["Imports"])
 api.add_router("", fleet, tags=["Many at once"])
 api.add_router("", certificates, tags=["Certificates"])
 api.add_router("", cas, tags=["Authorities"])

@@ -38,7 +38,8 @@ class ApiMiddleware:
             return self.get_response(request)
         response = _answer(cast("ApiRequest", request))
         response["Cache-Control"] = "no-store"
-        response["Content-Length"] = str(len(response.content))
+        if not response.streaming:
+            response["Content-Length"] = str(len(response.content))
         return response
 
 
@@ -109,7 +110,8 @@ def _allowed(request: ApiRequest, token: ApiToken, match: ResolverMatch | None) 
         if rule is not None:
             _check(request, rule)
         with through(api_token=token.name):
-            return _once(request, token, lambda: _call(request, match))
+            is_streamed = rule is not None and rule.is_streamed
+            return _once(request, token, lambda: _call(request, match), is_streamed=is_streamed)
     except Refused as refusal:
         return problem_of(refusal)
 
@@ -127,6 +129,8 @@ def _check(request: ApiRequest, rule: Rule) -> None:
         raise TooLarge("too-large", f"What is sent here has at most {rule.max_body:,} octets. Split it.")
     if int(length) and rule.kinds and request.content_type not in rule.kinds:
         raise WrongKind("media-type-refused", f"Send this as {' or '.join(sorted(rule.kinds))}.")
+    if rule.is_streamed:
+        return
     request._body = request.read(int(length))
 
 
@@ -147,14 +151,16 @@ def _call(request: ApiRequest, match: ResolverMatch) -> HttpResponse:
     return refusal
 
 
-def _once(request: ApiRequest, token: ApiToken, act: Act) -> HttpResponse:
-    """Do it, or give the answer that the same request got before."""
+def _once(request: ApiRequest, token: ApiToken, act: Act, *, is_streamed: bool) -> HttpResponse:
+    """Do it, or give the answer that the same request got before. What is streamed compares files by itself."""
     key = request.headers.get("Idempotency-Key")
     request.idempotency_key = f"api:{token.pk}:{key or uuid.uuid4().hex}"
     if key is None or request.method != "POST":
         return act()
     if not KEY.fullmatch(key):
         raise Unprocessable("idempotency-key-refused", "An Idempotency-Key has 1 to 255 printable ASCII characters.")
+    if is_streamed:
+        return act()
     kept = answers.begin(token, key, _fingerprint(request))
     if kept.status is not None:
         return _replayed(kept.status, kept.content_type, kept.location, kept.body)

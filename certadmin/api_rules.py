@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from certadmin.api import api
-from core.api import MAX_BODY
+from core.api import MAX_BODY, STREAMED
 
 LONGEST = 200
 _CONVERTER = re.compile(r"<(?:\w+:)?(\w+)>")
@@ -19,6 +19,7 @@ class Rule:
     lengths: dict[str, int]  # by the parameter's name, the most characters that it may have
     kinds: frozenset[str]
     max_body: int
+    is_streamed: bool  # the operation reads the body itself, and knows what was sent under which key
 
 
 @cache
@@ -41,4 +42,4 @@ def _rule(operation: dict[str, Any]) -> Rule:
     asked = [each for each in operation["parameters"] if each["in"] == "query"]
     lengths = {each["name"]: each["schema"].get("maxLength", LONGEST) for each in asked}
     kinds = frozenset(operation.get("requestBody", {}).get("content", {}))
-    return Rule(lengths, kinds, operation.get(MAX_BODY, 0))
+    return Rule(lengths, kinds, operation.get(MAX_BODY, 0), operation.get(STREAMED, False))

@@ -26,6 +26,7 @@ LARGEST_ID = 2**63 - 1
 MOST_ROWS = 500
 USUAL_ROWS = 50
 MAX_BODY = "x-max-body"  # octets, in the document: larger ones are refused before they are read
+STREAMED = "x-streamed"  # in the document: the operation reads the body itself, piece by piece
 SCOPE = "x-scope"  # that a token needs
 NO_NUL = r"^[^\u0000]*$"
 
