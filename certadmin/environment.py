@@ -92,18 +92,24 @@ def sqlite(path: str) -> dict[str, Any]:
 
 
 def mail(url: str) -> dict[str, Any]:
-    """Return Django's e-mail settings for `smtp://user:password@host:port` (`?tls=starttls`), `smtps://…` or none."""
+    """Return Django's e-mail settings for `smtps://user:password@host` (TLS from the start), `smtp://…` or none.
+
+    With `?tls=starttls` TLS begins on request; that is so for whoever signs in, unless `?tls=none` says otherwise. The
+    server's certificate is checked always: against the system's trust, or against the file that `?ca=…` names.
+    """
     if not url:
-        return {"EMAIL_BACKEND": "outbox.folder.FolderBackend"}
+        return {"EMAIL_BACKEND": "outbox.folder.FolderBackend", "SMTP_CA": ""}
     parts = urlsplit(url)
-    options = dict(parse_qsl(parts.query))
+    options, at_once = dict(parse_qsl(parts.query)), parts.scheme == "smtps"
+    usual = "starttls" if parts.username else "none"
     return {
-        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "EMAIL_BACKEND": "outbox.smtp.SmtpBackend",
         "EMAIL_HOST": parts.hostname or "localhost",
-        "EMAIL_PORT": parts.port or (465 if parts.scheme == "smtps" else 25),
+        "EMAIL_PORT": parts.port or (465 if at_once else 25),
         "EMAIL_HOST_USER": unquote(parts.username or ""),
         "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
-        "EMAIL_USE_SSL": parts.scheme == "smtps",
-        "EMAIL_USE_TLS": options.get("tls") == "starttls",
+        "EMAIL_USE_SSL": at_once,
+        "EMAIL_USE_TLS": not at_once and options.get("tls", usual) == "starttls",
         "EMAIL_TIMEOUT": 15,
+        "SMTP_CA": options.get("ca", ""),
     }

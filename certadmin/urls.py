@@ -9,6 +9,7 @@ from certadmin.api_page import api_page
 from certadmin.demonstration.views import demonstration
 from certadmin.overview.views import forecast_table, overview
 from certadmin.search import search
+from outbox.views import unsubscribe
 
 urlpatterns = [
     path("", overview, name="overview"),
@@ -30,6 +31,8 @@ urlpatterns = [
     path("trust/", include("trust.urls")),
     path("alerts/", include("alerts.urls")),
     path("audit/", include("audit.urls")),
+    path("mails/", include("accounts.mail_urls")),
+    path("unsubscribe/<str:token>/", unsubscribe, name="unsubscribe"),
     path("webhooks/", include("accounts.webhook_urls")),
     path("dev/mail/", include("outbox.urls")),
 ]

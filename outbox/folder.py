@@ -13,6 +13,8 @@ from django.core.mail.backends.base import BaseEmailBackend
 class FolderBackend(BaseEmailBackend):
     """The file is named after the Message-ID: a message that is delivered twice is one file."""
 
+    said = "Written into a folder on this machine: no mail server is set."
+
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         folder = Path(settings.MAIL_DIR)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

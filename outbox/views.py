@@ -1,4 +1,4 @@
-"""The mailbox of the embedded mode: every mail of the product, for whoever sits at this machine."""
+"""The mailbox of the embedded mode, for whoever sits at this machine; and the page that ends mails of a kind."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -7,11 +7,13 @@ from typing import Concatenate, ParamSpec
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.views.decorators.http import require_GET
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_http_methods
 
 from core.keyset import paginate
 from core.pages import page
 from outbox.models import Message
+from outbox.services import unsubscribing
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponse]
@@ -41,6 +43,19 @@ def mailbox(request: HttpRequest) -> HttpResponse:
 @at_this_machine
 def mail(request: HttpRequest, pk: int) -> HttpResponse:
     return page(request, "outbox/mail.html", {"message": get_object_or_404(Message, pk=pk)})
+
+
+@require_http_methods(["GET", "POST"])
+@csrf_exempt  # a mail program posts here, which has no page of ours; what it may do stands in the signed link
+def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
+    """For whoever has the link from a mail. Looking changes nothing: some mail programs follow every link."""
+    wish = unsubscribing.wish_of(token)
+    if wish is None:
+        raise Http404
+    if request.method == "POST":
+        act = unsubscribing.resume if request.POST.get("act") == "resume" else unsubscribing.stop
+        act(wish)
+    return page(request, "outbox/unsubscribe.html", {"wish": wish})
 
 
 def _is_loopback(address: str) -> bool:

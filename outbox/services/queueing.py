@@ -10,33 +10,47 @@ from django.template import Context, Engine
 
 from core import clock
 from outbox.models import Message
+from outbox.services.unsubscribing import is_stopped, link_for
+from outbox.topics import topic_of
 
 KEY_LENGTH = 200
 SUBJECT_LENGTH = 300
 
 
-def queue_mail(*, key: str, to: str, template: str, context: Mapping[str, Any]) -> Message:
+def queue_mail(
+    *, key: str, to: str, template: str, context: Mapping[str, Any], reply_to: str = "", topic: str | None = None
+) -> Message:
     """Write the mail that templates/emails/`template`.* make of `context`, or return the one that `key` has already.
 
-    Joins the caller's transaction. Ring `outbox.tasks.send_due` afterwards; the schedule finds it otherwise.
+    Joins the caller's transaction. Ring `outbox.tasks.send_due` afterwards; the schedule finds it otherwise. `topic` is
+    what a person may want no more mails about (`outbox.topics`; without it, that of the template): such a mail is
+    written down, and not sent.
     """
     key = _bounded(key)
     found = _found(key)
     if found is not None:
         return found
-    values = {"public_url": settings.PUBLIC_URL, "recipient": to, **context}
-    written, _ = Message.objects.get_or_create(
-        key=key,
-        defaults={
-            "message_id": message_id(key),
-            "recipient": to,
-            "subject": one_line(_render(f"{template}.subject.txt", values, escaped=False))[:SUBJECT_LENGTH],
-            "text": _body(_render(f"{template}.txt", values, escaped=False)),
-            "html": _body(_render(f"{template}.html", values, escaped=True)),
-            "next_attempt_at": clock.now(),
-        },
-    )
-    return written
+    about = topic_of(template) if topic is None else topic
+    state = Message.State.STOPPED if is_stopped(to, about) else Message.State.QUEUED
+    values = {**_composed(to, template, context, about), "reply_to": reply_to, "topic": about, "state": state}
+    defaults = {"message_id": message_id(key), "next_attempt_at": clock.now(), **values}
+    return Message.objects.get_or_create(key=key, defaults=defaults)[0]
+
+
+def compose(*, key: str, to: str, template: str, context: Mapping[str, Any]) -> Message:
+    """The same mail, not written down: for one that is sent at once."""
+    return Message(key=key, message_id=message_id(key), **_composed(to, template, context, ""))
+
+
+def _composed(to: str, template: str, context: Mapping[str, Any], topic: str) -> dict[str, str]:
+    fixed = {"public_url": settings.PUBLIC_URL, "recipient": to, "stop_url": link_for(to, topic)}
+    values = {**fixed, **context}
+    return {
+        "recipient": to,
+        "subject": one_line(_render(f"{template}.subject.txt", values, escaped=False))[:SUBJECT_LENGTH],
+        "text": _body(_render(f"{template}.txt", values, escaped=False)),
+        "html": _body(_render(f"{template}.html", values, escaped=True)),
+    }
 
 
 def _found(key: str) -> Message | None:

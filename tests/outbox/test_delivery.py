@@ -22,7 +22,7 @@ NOW = datetime(2026, 5, 14, 12, tzinfo=UTC)
 @pytest.fixture
 def box(settings: Settings) -> Iterator[Box]:
     with mail_server() as box:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_BACKEND = "outbox.smtp.SmtpBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", box.port, 5
         yield box
 
