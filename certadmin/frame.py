@@ -11,7 +11,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 
 from accounts.models import Deployment, User
-from alerts.models import Notice
+from alerts.models import PRESSING, Alert
 from cas.models import Authority
 from certificates.models import Batch, Request
 from core import clock
@@ -28,6 +28,7 @@ class Entry:
     also: tuple[str, ...] = ()  # paths of other pages below it
 
 
+MOST_COUNTED = 1_000
 TRUST = ("/trust/rollovers/", "/trust/proxies/", "/trust/groups/", "/trust/draft/")
 MAIN = (
     Entry("overview", "Overview", "home"),
@@ -73,12 +74,19 @@ def _waiting(manager: Any, user: User) -> int:
     return waiting.count()
 
 
+def _pressing(user: User) -> int:
+    """Alerts that nobody has answered, of what has ended or does so within a week: counted up to a limit."""
+    now = clock.now()
+    near = Alert.objects.visible_to(user).open().filter(not_after__lte=now + PRESSING)
+    return near.exclude(muted_until__gt=now)[:MOST_COUNTED].count()
+
+
 COUNTERS: dict[str, Callable[[User], int]] = {
     "": lambda user: 0,
     "authorities": partial(_waiting, Authority.objects),
     "requests": partial(_waiting, Request.objects),
     "batches": partial(_waiting, Batch.objects),
-    "alerts": lambda user: Notice.objects.visible_to(user).pressing_at(clock.now()).count(),
+    "alerts": _pressing,
 }
 
 

@@ -139,7 +139,7 @@ class GatewayFilter(django_filters.FilterSet):  # type: ignore[misc]  # as above
         found = super().filter_queryset(queryset)
         if self.form.cleaned_data.get("state") != Standing.RETIRED:
             found = found.in_use()
-        return _picked(found, self.data)
+        return picked(found, self.data)
 
     def search(self, queryset: Any, _name: str, text: str) -> Any:
         return queryset.matching(text)
@@ -204,10 +204,10 @@ def proposals(user: User) -> Proposals:
     )
 
 
-def _picked(gateways: Any, data: Any) -> Any:
+def picked(rows: Any, data: Any) -> Any:
     """Those whose boxes were ticked; all of the filter with `everything`, or where none was."""
     given = data.getlist("pick") if hasattr(data, "getlist") else data.get("pick", [])
     if not given or data.get("everything"):
-        return gateways
+        return rows
     numbers = [int(each) for each in given if each.isascii() and each.isdecimal() and len(each) < 18]
-    return gateways.filter(pk__in=numbers[:MOST_PICKED]) if len(numbers) == len(given) else gateways.none()
+    return rows.filter(pk__in=numbers[:MOST_PICKED]) if len(numbers) == len(given) else rows.none()
