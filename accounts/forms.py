@@ -138,6 +138,11 @@ class AcceptForm(NewPasswordForm):
 class VendorForm(StyledForm):
     name = forms.CharField(label="Name", max_length=120)
     notes = forms.CharField(label="Notes", required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 3}))
+    reply_to = forms.EmailField(
+        label="Its answers go to",
+        required=False,
+        help_text="Where mails to this vendor are answered: the address of who looks after it. Empty: the sender's.",
+    )
 
 
 class ContactForm(StyledForm):

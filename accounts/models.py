@@ -23,6 +23,7 @@ class Vendor(models.Model):
 
     name = models.CharField(max_length=120)
     notes = models.TextField(blank=True)
+    reply_to = models.EmailField(blank=True)  # who of the operators reads its answers to mails; empty: the sender's
     created_at = models.DateTimeField(default=clock.now)
 
     objects = VendorQuerySet.as_manager()

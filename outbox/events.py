@@ -20,7 +20,16 @@ ACTIONS = {
     "store.failing": Event.FAILING,
     "alert.crossed": Event.EXPIRING,
 }
-OURS = ("job", "list", "signer")  # alerts about what the product does by itself: what is told is that it does not
+# by what an alert is about: what people renew comes near its end, and what the product does by itself does not happen
+ALERTS = {
+    "authority": Event.EXPIRING,
+    "certificate": Event.EXPIRING,
+    "server": Event.EXPIRING,
+    "probe": Event.EXPIRING,
+    "list": Event.FAILING,
+    "signer": Event.FAILING,
+    "job": Event.FAILING,
+}
 # what an event carries of a record's details: never who did it by which token, nor what a later detail may hold
 DETAILS = (
     "serial", "sha256", "reason", "request", "batch", "complaint", "kind", "threshold", "not_after", "renew_by",
@@ -35,8 +44,10 @@ def actions_of(events: Sequence[str]) -> list[str]:
 
 
 def event_of(record: Record) -> str:
-    is_ours = record.action == "alert.crossed" and record.details.get("kind") in OURS
-    return Event.FAILING.value if is_ours else ACTIONS[record.action].value
+    """Which event it is; empty for an alert about something else, such as a token."""
+    if record.action != "alert.crossed":
+        return ACTIONS[record.action].value
+    return ALERTS.get(str(record.details.get("kind")), "")
 
 
 def payload_of(record: Record) -> str:

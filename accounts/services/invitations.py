@@ -97,7 +97,9 @@ def _mail(invitation: Invitation, actor: User, token: str) -> None:
         "action_url": url,
         "action_label": "Accept the invitation",
     }
-    queue_mail(key=f"invitation:{invitation.pk}", to=invitation.email, template="invitation", context=context)
+    reply_to = invitation.vendor.reply_to if invitation.vendor else ""
+    key = f"invitation:{invitation.pk}"
+    queue_mail(key=key, to=invitation.email, template="invitation", context=context, reply_to=reply_to)
     if invitation.role != Role.OPERATOR:
         return
     told = {**context, "invited": invitation.email, "at": clock.now()}

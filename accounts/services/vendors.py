@@ -9,18 +9,18 @@ from core.errors import Refused
 MOST_CONTACTS = 20  # of one vendor: each gets its mails
 
 
-def create_vendor(actor: User, *, name: str, notes: str = "") -> Vendor:
+def create_vendor(actor: User, *, name: str, notes: str = "", reply_to: str = "") -> Vendor:
     try:
         with transaction.atomic():
-            vendor = Vendor.objects.create(name=name.strip(), notes=notes.strip())
+            vendor = Vendor.objects.create(name=name.strip(), notes=notes.strip(), reply_to=reply_to)
             record(actor, "vendor.created", subject=vendor, vendor_id=vendor.pk)
             return vendor
     except IntegrityError:
         raise Refused("name-taken", "There is a vendor of this name already.", field="name") from None
 
 
-def change_vendor(actor: User, vendor: Vendor, *, name: str, notes: str) -> Vendor:
-    vendor.name, vendor.notes = name.strip(), notes.strip()
+def change_vendor(actor: User, vendor: Vendor, *, name: str, notes: str, reply_to: str = "") -> Vendor:
+    vendor.name, vendor.notes, vendor.reply_to = name.strip(), notes.strip(), reply_to
     try:
         with transaction.atomic():
             vendor.save()

@@ -50,7 +50,8 @@ def create(request: SignedInRequest) -> HttpResponse:
 @allowed("operate")
 def edit(request: SignedInRequest, pk: int) -> HttpResponse:
     vendor = get_object_or_404(Vendor.objects.visible_to(request.user), pk=pk)
-    form = VendorForm(request.POST or None, initial={"name": vendor.name, "notes": vendor.notes})
+    known = {"name": vendor.name, "notes": vendor.notes, "reply_to": vendor.reply_to}
+    form = VendorForm(request.POST or None, initial=known)
     if request.method == "POST" and form.is_valid():
         changed = attempt(form, lambda: vendors.change_vendor(request.user, vendor, **form.cleaned_data))
         if changed:

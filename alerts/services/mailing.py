@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import CharField, Exists, F, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Cast, Concat
 
+from accounts.services.recipients import replies_to
 from alerts.bulk import MAILING, one_at_a_time
 from alerts.models import Delivery, DeliveryQuerySet, Recipient, RecipientQuerySet
 from alerts.services.composing import compose
@@ -94,10 +95,12 @@ def _send(
         drop(theirs.left(), Delivery.Drop.LEFT)
         _mark(theirs, prefix := f"{name}:{run}:")
         mails = compose(prefix, claimed.in_bulk(), clock.now())
+        replies = replies_to([recipient.email for recipient, _ in mails])
         for recipient, context in mails:
-            queue_mail(key=f"{prefix}{recipient.pk}", to=recipient.email, template="due_notices", context=context)
-        key = Concat(Value(prefix), Cast(F("pk"), CharField()), output_field=CharField())
-        claimed.filter(pk__in=[recipient.pk for recipient, _ in mails]).update(last_key=key)
+            key, to = f"{prefix}{recipient.pk}", recipient.email
+            queue_mail(key=key, to=to, template="due_notices", context=context, reply_to=replies.get(to, ""))
+        last_key = Concat(Value(prefix), Cast(F("pk"), CharField()), output_field=CharField())
+        claimed.filter(pk__in=[recipient.pk for recipient, _ in mails]).update(last_key=last_key)
     return len(mails)
 
 

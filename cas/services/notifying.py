@@ -24,7 +24,8 @@ def tell_vendor(authority: Authority, template: str) -> None:
     }
     for address in recipients.for_vendor(authority.vendor):
         key = f"{template}:{authority.pk}:{authority.decided_at:%Y%m%dT%H%M%S}:{address}"
-        queue_mail(key=key, to=address, template=template, context=context)
+        reply_to = authority.vendor.reply_to
+        queue_mail(key=key, to=address, template=template, context=context, reply_to=reply_to)
 
 
 def tell_operators(authorities: Sequence[Authority], *, vendor: Vendor, submitter: User) -> None:

@@ -15,7 +15,7 @@ from outbox.services import queue_mail
 
 def tell_vendor(request: Request, *, template: str) -> None:
     """One mail for each of the vendor's people and contacts, in the caller's transaction."""
-    _tell(request, template, recipients.for_vendor(request.vendor))
+    _tell(request, template, recipients.for_vendor(request.vendor), reply_to=request.vendor.reply_to)
 
 
 def tell_operators(request: Request, *, template: str) -> None:
@@ -38,7 +38,9 @@ def tell_revoked(certificate: Certificate) -> None:
     }
     template = "certificate_revoked"
     for address in recipients.for_vendor(certificate.vendor):
-        queue_mail(key=f"{template}:{certificate.pk}:{address}", to=address, template=template, context=context)
+        key = f"{template}:{certificate.pk}:{address}"
+        reply_to = certificate.vendor.reply_to
+        queue_mail(key=key, to=address, template=template, context=context, reply_to=reply_to)
 
 
 def tell_many_revoked(vendor: Vendor, certificates: Sequence[Certificate], *, actor: User) -> None:
@@ -60,6 +62,7 @@ def tell_many_revoked(vendor: Vendor, certificates: Sequence[Certificate], *, ac
             to=address,
             template="certificates_revoked",
             context=context,
+            reply_to=vendor.reply_to,
         )
 
 
@@ -81,7 +84,7 @@ def tell_moved(
     }
     for address in recipients.for_vendor(vendor):
         key = f"gateways_moved:{gateways[0].pk}:{len(gateways)}:{clock.now().isoformat()}:{address}"
-        queue_mail(key=key, to=address, template="gateways_moved", context=context)
+        queue_mail(key=key, to=address, template="gateways_moved", context=context, reply_to=vendor.reply_to)
 
 
 def tell_about_batch(batch: Batch, *, template: str, **counts: int) -> None:
@@ -99,7 +102,8 @@ def tell_about_batch(batch: Batch, *, template: str, **counts: int) -> None:
     ended = batch.ended_at.isoformat() if batch.ended_at else ""
     addresses = {*recipients.for_vendor(batch.vendor), *([batch.requested_by.email] if batch.requested_by else [])}
     for address in sorted(addresses):
-        queue_mail(key=f"{template}:{batch.pk}:{ended}:{address}", to=address, template=template, context=context)
+        key = f"{template}:{batch.pk}:{ended}:{address}"
+        queue_mail(key=key, to=address, template=template, context=context, reply_to=batch.vendor.reply_to)
 
 
 def _deployment_name() -> str:
@@ -107,7 +111,7 @@ def _deployment_name() -> str:
     return deployment.name if deployment else ""
 
 
-def _tell(request: Request, template: str, addresses: list[str]) -> None:
+def _tell(request: Request, template: str, addresses: list[str], *, reply_to: str = "") -> None:
     context = {
         "deployment": _deployment_name(),
         "eui": request.gateway.eui,
@@ -123,4 +127,4 @@ def _tell(request: Request, template: str, addresses: list[str]) -> None:
     }
     for address in addresses:
         key = f"{template}:{request.pk}:{request.lease_owner[-12:] if template == 'request_failed' else 0}:{address}"
-        queue_mail(key=key, to=address, template=template, context=context)
+        queue_mail(key=key, to=address, template=template, context=context, reply_to=reply_to)

@@ -132,4 +132,4 @@ def _tell(claims: Iterable[Claim], actor: User) -> None:
         }
         for address in recipients.for_vendor(vendor):
             key = f"claims_decided:{own[0].pk}:{len(own)}:{address}"
-            queue_mail(key=key, to=address, template="claims_decided", context=context)
+            queue_mail(key=key, to=address, template="claims_decided", context=context, reply_to=vendor.reply_to)

@@ -1,6 +1,7 @@
 """The log of mails, and the button that tries the server."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -8,9 +9,14 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
-from accounts.models import User
+from accounts.models import User, Vendor
+from accounts.services import vendors
+from accounts.services.recipients import replies_to
+from alerts.services.notices import send_due
 from audit.models import Record
+from core import clock
 from outbox.models import Message
+from tests.alerts.rows import NOW, authority
 from tests.outbox.letters import queue_letter
 from tests.outbox.servers import Box, mail_server
 
@@ -112,3 +118,31 @@ def test_the_page_asks_as_much_for_fifty_as_for_one(operator: User, client_of: S
                 client.get("/mails/")
             asked.append(len(queries))
     assert asked[0] == asked[1]
+
+
+def test_a_vendors_mails_are_answered_to_whom_operators_named(
+    operator: User, vendor: Vendor, vendor_user: User, client_of: SignIn
+) -> None:
+    client = client_of(operator)
+    client.post(f"/vendors/{vendor.pk}/edit/", {"name": vendor.name, "notes": "", "reply_to": "desk@fjordnet.example"})
+    client.post(f"/vendors/{vendor.pk}/invite/", {"email": "new@kestrel.example"})
+    assert Message.objects.get(recipient="new@kestrel.example").reply_to == "desk@fjordnet.example"
+    assert "desk@fjordnet.example" in client.get(f"/vendors/{vendor.pk}/").content.decode()
+    assert replies_to([vendor_user.email, operator.email]) == {vendor_user.email: "desk@fjordnet.example"}
+
+
+def test_who_stands_for_two_vendors_answers_the_sender(operator: User, vendor: Vendor, other_vendor: Vendor) -> None:
+    for each in (vendor, other_vendor):
+        vendors.add_contact(operator, each, name="Both", email="both@agency.example")
+    Vendor.objects.filter(pk=vendor.pk).update(reply_to="desk@fjordnet.example")
+    assert replies_to(["both@agency.example"]) == {}
+
+
+def test_the_digest_is_answered_to_whom_operators_named(operator: User, vendor: Vendor, vendor_user: User) -> None:
+    Vendor.objects.filter(pk=vendor.pk).update(reply_to="desk@fjordnet.example")
+    with clock.at(NOW):
+        authority(vendor, left=timedelta(days=20))
+        send_due()
+    replies = dict(Message.objects.values_list("recipient", "reply_to"))
+    assert replies == {vendor_user.email: "desk@fjordnet.example", operator.email: ""}
+    assert set(Message.objects.values_list("topic", flat=True)) == {"reminders"}

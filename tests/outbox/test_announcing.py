@@ -9,6 +9,7 @@ import pytest
 from django.db import connection, transaction
 
 from accounts.models import User, Vendor
+from alerts.services.notices import look
 from audit.models import Record
 from audit.services import SYSTEM, record, seal_pending
 from core import clock
@@ -16,6 +17,7 @@ from core.errors import Refused
 from outbox.models import Endpoint, HookDelivery
 from outbox.services import webhooks
 from outbox.services.announcing import announce_pending
+from tests.alerts.rows import NOW, authority
 from tests.outbox.receiver import endpoint_at
 
 pytestmark = pytest.mark.django_db
@@ -43,7 +45,7 @@ def test_each_event_is_read_from_its_act(vendor: Vendor) -> None:
         "store.failing": "job.failing",
         "alert.crossed": "certificate.expiring",
     }
-    made = [(event, happens(action, vendor).pk) for action, event in acts.items()]
+    made = [(event, happens(action, vendor, kind="server").pk) for action, event in acts.items()]
     happens("vendor.changed", vendor)
     assert announce_pending() == len(acts)
     assert told(endpoint) == made
@@ -52,9 +54,24 @@ def test_each_event_is_read_from_its_act(vendor: Vendor) -> None:
 def test_an_alert_about_silence_is_a_failing_job(vendor: Vendor) -> None:
     failing, expiring = endpoint_at(URL, events=["job.failing"]), endpoint_at(URL, events=["certificate.expiring"])
     silent, ending = happens("alert.crossed", vendor, kind="job"), happens("alert.crossed", vendor, kind="authority")
+    happens("alert.crossed", vendor, kind="token")
     announce_pending()
     assert told(failing) == [("job.failing", silent.pk)]
     assert told(expiring) == [("certificate.expiring", ending.pk)]
+
+
+def test_a_real_alert_is_told_with_what_ends_and_when(vendor: Vendor) -> None:
+    endpoint = endpoint_at(URL, vendor_id=vendor.pk)
+    with clock.at(NOW):
+        ending = authority(vendor, left=timedelta(days=20))
+        look()
+    seal_pending()
+    announce_pending()
+    [event] = [json.loads(row.payload) for row in endpoint.deliveries.filter(event="certificate.expiring")]
+    details = event["data"]["details"]
+    assert (details["kind"], details["count"], details["threshold"]) == ("authority", 1, "30d")
+    assert [each["name"] for each in details["subjects"]] == [ending.name]
+    assert details["not_after"].startswith("2026-07-05T12:00:00")
 
 
 def test_an_endpoint_hears_only_what_it_chose(vendor: Vendor) -> None:
