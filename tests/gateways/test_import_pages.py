@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -93,6 +93,16 @@ def test_a_private_key_is_refused_wherever_it_stands(client: Client, padding: in
     response = upload(client, b"eui,name\n" + rows.encode() + b"\n" + key + b"\n" + rows.encode())
     assert "private key" in response.content.decode()  # type: ignore[attr-defined]  # a response
     assert (Import.objects.count(), WorkFile.objects.count(), WorkPart.objects.count()) == (0, 0, 0)
+
+
+def test_a_file_that_breaks_off_is_not_kept(vendor: Vendor) -> None:
+    def breaking() -> Iterator[bytes]:
+        yield b"eui\n" + b"58A0CBFFFE000001\n" * 100_000
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        imports.receive("gateways.csv", breaking())
+    assert (WorkFile.objects.count(), WorkPart.objects.count()) == (0, 0)
 
 
 def test_a_file_of_20_mb_is_taken(client: Client) -> None:

@@ -33,11 +33,15 @@ CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 
 def receive(name: str, pieces: Iterable[bytes]) -> WorkFile:
-    """Keep the file that comes in `pieces`. Raises Refused, and then nothing of it is kept."""
+    """Keep the file that comes in `pieces`. Raises Refused; whatever is raised, nothing of it is kept then."""
     receiver = Receiver(name)
-    for piece in pieces:
-        receiver.take(piece)
-    return receiver.finish()
+    try:
+        for piece in pieces:
+            receiver.take(piece)
+        return receiver.finish()
+    except BaseException:
+        receiver.drop()
+        raise
 
 
 class Receiver:
