@@ -9,7 +9,7 @@ import django
 
 django.setup()
 
-from bench import api, batch, desk, fleet, impact, imports, revocation  # noqa: E402  Django is set up first
+from bench import api, batch, desk, fleet, impact, imports, lists, revocation  # noqa: E402  Django is set up first
 from bench.figure import Figure  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
@@ -20,6 +20,7 @@ BENCHES: dict[str, Callable[[], Iterator[Figure]]] = {
     "fleet": fleet.measure,
     "imports": imports.measure,
     "revocation": revocation.measure,
+    "lists": lists.measure,
     "api": api.measure,
 }
 

@@ -23,6 +23,7 @@ PROCESSES = 2
 SIZE = int(os.environ.get("BENCH_PEERS", "2000"))
 CFSSL_SECONDS = 6
 OCSP_FACTOR = 5
+LISTED = 100_000
 CONFIG = {"signing": {"default": {"expiry": "8760h", "usages": ["digital signature", "client auth"]}}}
 AUTHORITY = {"CN": "Peer", "key": {"algo": "ecdsa", "size": 256}}
 
@@ -45,18 +46,28 @@ def answering(ours: float, csrs: Sequence[bytes], server: Postgres) -> Iterator[
 
 def django_ca(what: str, pems: Sequence[str], server: Postgres) -> float | None:
     """The rate of `Certificate.objects.create_cert` ("csrs") or of its OCSP view ("ocsp")."""
+    return _by_django_ca(["django_ca_run.py", what, str(PROCESSES)], server, given=json.dumps(list(pems)))
+
+
+def admin_list(server: Postgres) -> float | None:
+    """Milliseconds of the list of 100,000 certificates in django-ca's admin."""
+    return _by_django_ca(["django_ca_admin.py", str(LISTED)], server)
+
+
+def _by_django_ca(command: Sequence[str], server: Postgres, *, given: str = "") -> float | None:
+    """The number that the program prints last."""
     if not DJANGO_CA.exists():
         return None
-    name = f"peer_{what}"
+    name = f"peer_{command[0].removesuffix('.py')}_{command[1]}"
     server.create(name)
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "keys").mkdir()
         environment = {"PEER_FOLDER": folder, "PEER_DATABASE": name, "PEER_PORT": str(server.port)}
         done = subprocess.run(
-            [DJANGO_CA, "django_ca_run.py", what, str(PROCESSES)],
+            [DJANGO_CA, *command],
             env={"PATH": os.environ["PATH"], **environment},
             cwd=ROOT / "bench" / "peers",
-            input=json.dumps(list(pems)),
+            input=given,
             check=True,
             capture_output=True,
             text=True,

@@ -34,7 +34,15 @@ STORAGES = {
         "OPTIONS": {"location": FOLDER / "keys", "file_permissions_mode": 0o600, "directory_permissions_mode": 0o700},
     },
 }
-TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
+PROCESSORS = ["django.template.context_processors.request", "django.contrib.auth.context_processors.auth"]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {"context_processors": PROCESSORS},
+    }
+]
+STATIC_URL = "/static/"
 USE_TZ = True
 CA_DEFAULT_HOSTNAME = "testserver"
 CA_USE_CELERY = False

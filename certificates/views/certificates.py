@@ -20,7 +20,7 @@ from cas.tasks import renew_list
 from certificates import filters, services
 from certificates.drawing import draw_history, draw_path
 from certificates.forms import RecordForm, RevokeForm, RevokeManyForm
-from certificates.models import Certificate, CertificateQuerySet, Request, standing_of
+from certificates.models import Certificate, CertificateQuerySet, Request, Standing, standing_of
 from certificates.presented import presented
 from certificates.services import bulk_revocation
 from certificates.views.requests import filters_in_use
@@ -35,6 +35,8 @@ from outbox.tasks import send_due
 
 MOST_ON_AXIS = 12
 UNSETTLED = [Request.State.REQUESTED, Request.State.APPROVED, Request.State.RESERVED, Request.State.MAY_EXIST]
+LABELS = {state: state.label for state in Standing}
+ORIGINS = dict(Certificate.Origin.choices)
 FIELDS = (
     "gateway__eui", "gateway__name", "gateway__vendor_id", "vendor_id", "vendor__name", "authority__name", "serial",
     "not_before", "not_after", "revoked_at", "is_superseded", "origin",
@@ -73,9 +75,9 @@ def _csv_rows(certificates: CertificateQuerySet, request: SignedInRequest) -> It
     sorts = filters.CERTIFICATE_SORTS
     for chunk in keyset.chunks(rows, request.GET, columns=FIELDS, sorts=sorts, default="ends"):
         for eui, name, owner, vendor_id, vendor, authority, serial, since, ends, revoked, superseded, origin in chunk:
-            state = standing_of(ends, revoked, now, is_superseded=superseded).label
+            state = LABELS[standing_of(ends, revoked, now, is_superseded=superseded)]
             shown = name if owner == vendor_id else ""  # what the new owner wrote is none of the former one's business
-            words = Certificate.Origin(origin).label
+            words = ORIGINS[origin]
             yield eui, shown, vendor, authority, serial, since.isoformat(), ends.isoformat(), state, words
 
 
