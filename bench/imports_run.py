@@ -49,10 +49,10 @@ def work(size: int) -> dict[str, Any]:
     app.loader.import_default_modules()  # what a worker holds
     made = Import.objects.get()
     before = peak_mb()
-    checking = timed(lambda: work_on_import.apply(args=[made.pk], throw=True))
+    checking = timed(lambda: work_on_import.apply(args=(made.pk,), throw=True))
     made = Import.objects.get()
     imports.apply_import(made, actor=made.made_by)
-    writing = timed(lambda: work_on_import.apply(args=[made.pk], throw=True))
+    writing = timed(lambda: work_on_import.apply(args=(made.pk,), throw=True))
     made = Import.objects.get()
     if (made.state, made.new, Gateway.objects.count()) != (Import.State.DONE, size, size):
         raise SystemExit(f"{made.state}: {made.new} of {size} were written. {made.failure}")

@@ -19,7 +19,7 @@ EUI = "58A0CBFFFE8011D4"
 
 def table(content: str | bytes, kind: str = "csv", encoding: str = "utf-8-sig") -> Table:
     raw = content.encode() if isinstance(content, str) else content
-    return open_table(io.BufferedReader(io.BytesIO(raw)), kind, encoding)  # type: ignore[arg-type]  # raw enough
+    return open_table(io.BufferedReader(io.BytesIO(raw)), kind, encoding)
 
 
 def columns_of(content: str, kind: str = "csv") -> dict[str, str]:
