@@ -1,22 +1,29 @@
 """The commands of the guides, typed as they stand there."""
 
 import re
+import socket
 import subprocess
-from datetime import UTC, datetime
+import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from pytest_django import Settings
 
+from core import clock
+from outbox.services import calling, webhooks
 from pki.acceptance import judge_authority
 from pki.bundle import BundleEntry, write_annotated_bundle
 from pki.facts import read_certificate
 from pki.findings import refuses
 from pki.preflight import preflight
 from pki.public_keys import public_pem
+from tests.outbox.receiver import endpoint_at
 from tests.pki.makers import make_root, p256_key, public_der
-from tests.servers import ROOT
+from tests.servers import ROOT, free_port, wait_until
 
 EUI = "58A0CBFFFE8011D4"
 
@@ -74,6 +81,37 @@ def test_the_operators_commands_check_a_release(tmp_path: Path) -> None:
     said = type_in(tmp_path, "operators.md")
     assert "Verified OK" in said
     assert "Acme Root CA" in said
+
+
+@pytest.mark.django_db
+def test_the_receiver_of_webhooks_takes_what_is_signed_once_and_nothing_else(settings: Settings) -> None:
+    """The receiver of docs/webhooks.md, as it stands there, called by the product."""
+    settings.PRIVATE_HOSTS = ["127.0.0.1"]
+    [code] = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs" / "webhooks.md").read_text(), re.DOTALL | re.MULTILINE)
+    port = free_port()
+    endpoint = endpoint_at(f"http://127.0.0.1:{port}/")
+    environment = {"PATH": "/usr/bin:/bin", "SECRET": webhooks.secret(endpoint), "PORT": str(port)}
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as receiver:
+        try:
+            wait_until(lambda: answers_at(port), what="the receiver")
+            first = webhooks.ping(endpoint)
+            copy = calling.post(endpoint.url, calling.headers_of(first), first.payload.encode(), None)
+            forged = calling.post(endpoint.url, calling.headers_of(first), b'{"type": "forged"}', None)
+            with clock.at(clock.now() - timedelta(hours=1)):
+                old = calling.post(endpoint.url, calling.headers_of(first), first.payload.encode(), None)
+        finally:
+            receiver.terminate()
+            said, _ = receiver.communicate()
+    assert [first.status, copy.status, forged.status, old.status] == [204, 204, 401, 401]
+    assert said.split() == ["ping"]
+
+
+def answers_at(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_every_picture_and_link_of_the_documents_is_there() -> None:
