@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from django.template import Engine
+from django.template import Context, Engine
 from django.test import Client
 from pytest_django import Settings
 
@@ -60,9 +60,12 @@ def test_what_must_arrive_has_no_way_out(template: str, box: Box) -> None:
     assert "unsubscribe" not in str(mail)
 
 
-def test_every_topic_names_mails_that_there_are() -> None:
-    for template in topics._TOPICS:
-        Engine.get_default().get_template(f"emails/{template}.txt")
+@pytest.mark.parametrize("template", sorted(topics._TOPICS))
+@pytest.mark.parametrize("part", ["txt", "html"])
+def test_every_mail_of_a_topic_says_how_to_stop_it(template: str, part: str) -> None:
+    engine, link = Engine.get_default(), "https://desk.example/unsubscribe/x/"
+    values = Context({"stop_url": link, "draft": {"empties": True}})
+    assert link in engine.get_template(f"emails/{template}.{part}").render(values)
 
 
 def test_without_tls_nobody_is_invited_to_click_blindly(box: Box, settings: Settings) -> None:
