@@ -27,14 +27,27 @@ def restored(cell: str) -> str:
     return cell.removeprefix("'")
 
 
-def lines(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
-    """The lines of a file with a head, some hundreds at a time."""
-    yield _written([list(columns)])
+def lines(columns: Iterable[str] | None, rows: Iterable[Iterable[object]]) -> Iterator[str]:
+    """The lines of a file with a head (None: of a part that has none), some hundreds at a time."""
+    if columns is not None:
+        yield _written([list(columns)])
     left = iter(rows)
     while block := list(islice(left, BLOCK)):
         text = _written(block)
         # looked at as a whole, which is much faster; only where something stands in it, cell by cell
         yield text if _is_harmless(text) else _written([harmless(cell) for cell in row] for row in block)
+
+
+def relayed(lines: Iterable[bytes]) -> Iterator[str]:
+    """Lines of CSV that a database wrote, one for each row, in the form of `lines`."""
+    left = iter(lines)
+    while block := list(islice(left, BLOCK)):
+        text = b"".join(block).decode()
+        whole = text.replace("\n", "\r\n")
+        if text.count("\n") == len(block) and _is_harmless(whole):
+            yield whole
+        else:
+            yield _written([harmless(cell) for cell in row] for row in csv.reader(StringIO(text, newline="")))
 
 
 def begun(rows: Iterable[Iterable[object]]) -> Iterator[Iterable[object]]:
@@ -55,6 +68,10 @@ def _written(rows: Iterable[Iterable[object]]) -> str:
 
 def attachment(name: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> StreamingHttpResponse:
     """Stream a file for download; nothing of it is held in memory."""
-    response = StreamingHttpResponse(lines(columns, rows), content_type="text/csv; charset=utf-8")
+    return streamed(name, lines(columns, rows))
+
+
+def streamed(name: str, texts: Iterable[str]) -> StreamingHttpResponse:
+    response = StreamingHttpResponse(texts, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response

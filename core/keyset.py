@@ -111,6 +111,20 @@ def chunks(
         yield from _chunks_of(part, order, columns, size)
 
 
+def openings(
+    queryset: QuerySet[M], query: QueryDict, *, columns: Sequence[str], sorts: Mapping[str, str], default: str
+) -> "Iterator[tuple[list[tuple[Any, ...]], QuerySet[M] | None]]":
+    """The same for who reads the rest in a way of its own: of each part the first rows, and all that stand behind them,
+    in their order."""
+    sort = _sort(query, sorts, default)
+    order = _Order(sorts[sort.removeprefix("-")], sort.startswith("-"))
+    for part in order.parts(queryset):
+        with patience.at_most(patience.LIMIT):
+            rows = list(part.values_list(*columns, order.column, "pk")[:FIRST_CHUNK])
+        rest = _behind(part, order, *rows[-1][-2:]) if len(rows) == FIRST_CHUNK else None
+        yield [row[:-2] for row in rows], rest
+
+
 def _chunks_of(part: QuerySet[M], order: _Order, columns: Sequence[str], size: int) -> Iterator[list[tuple[Any, ...]]]:
     names, wanted, behind = (*columns, order.column, "pk"), FIRST_CHUNK, part
     while True:

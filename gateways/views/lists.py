@@ -1,9 +1,12 @@
 """The list of gateways, and its export."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import chain, repeat
 from typing import Any
 
+from django.db import connection
+from django.db.models import QuerySet
 from django.http import HttpResponse, StreamingHttpResponse
 from django.views.decorators.http import require_GET
 
@@ -11,6 +14,7 @@ from accounts.access import SignedInRequest, allowed
 from core import clock, csv, keyset
 from core.pages import page, with_address
 from core.patience import TooSlow
+from gateways.export_bulk import copied_rows
 from gateways.filters import CHOOSING, DEFAULT_SORT, SORTS, filtered, proposals
 from gateways.models import Dispute, Gateway, GatewayQuerySet, Standing, standing_of
 
@@ -45,18 +49,40 @@ def list_gateways(request: SignedInRequest) -> HttpResponse:
 def export(request: SignedInRequest) -> StreamingHttpResponse:
     """Exactly the rows of the list, in its order."""
     _, gateways = filtered(request.GET, request=request)
+    if connection.vendor == "postgresql":
+        return csv.streamed("gateways.csv", _copied(gateways, request))
     return csv.attachment("gateways.csv", COLUMNS, csv.begun(_csv_rows(gateways, request)))
 
 
 def _csv_rows(gateways: GatewayQuerySet, request: SignedInRequest) -> Iterator[tuple[object, ...]]:
     now = clock.now()
     for chunk in keyset.chunks(gateways, request.GET, columns=FIELDS, sorts=SORTS, default=DEFAULT_SORT):
-        tags = _tags([row[0] for row in chunk])
-        for pk, eui, name, model, vendor, authority, profile, ends, retired, seen in chunk:
-            state = LABELS[standing_of(ends, retired, now)]
-            yield (
-                eui, name, model, vendor, authority, profile, _text(ends), state, _text(seen), tags.get(pk, ""),
-            )  # fmt: skip
+        yield from _in_words(chunk, now)
+
+
+def _copied(gateways: GatewayQuerySet, request: SignedInRequest) -> Iterator[str]:
+    """The first rows as everywhere, at once or with a word why not; the others as PostgreSQL writes them."""
+    now = clock.now()
+    openings = keyset.openings(gateways, request.GET, columns=FIELDS, sorts=SORTS, default=DEFAULT_SORT)
+    begun = [next(openings)]  # here, where a list that takes too long is still answered by a page
+    heads = chain([COLUMNS], repeat(None))
+    parts = zip(heads, chain(begun, openings), strict=False)
+    return chain.from_iterable(_part(head, rows, rest, now) for head, (rows, rest) in parts)
+
+
+def _part(
+    head: Sequence[str] | None, rows: Sequence[tuple[Any, ...]], rest: "QuerySet[Gateway] | None", now: datetime
+) -> Iterator[str]:
+    yield from csv.lines(head, _in_words(rows, now))
+    if rest is not None:
+        yield from csv.relayed(copied_rows(rest, now))
+
+
+def _in_words(rows: Sequence[tuple[Any, ...]], now: datetime) -> Iterator[tuple[object, ...]]:
+    tags = _tags([row[0] for row in rows])
+    for pk, eui, name, model, vendor, authority, profile, ends, retired, seen in rows:
+        state = LABELS[standing_of(ends, retired, now)]
+        yield eui, name, model, vendor, authority, profile, _text(ends), state, _text(seen), tags.get(pk, "")
 
 
 def _tags(pks: list[int]) -> dict[int, str]:
@@ -69,4 +95,4 @@ def _tags(pks: list[int]) -> dict[int, str]:
 
 
 def _text(instant: datetime | None) -> str:
-    return instant.isoformat() if instant else ""
+    return f"{instant:%Y-%m-%dT%H:%M:%SZ}" if instant else ""

@@ -16,7 +16,7 @@ from django.urls import reverse
 
 from accounts.models import User, Vendor
 from cas.models import Authority
-from core import clock, patience
+from core import clock, keyset, patience
 from gateways.models import Gateway, GatewayQuerySet, Tag
 from pki.facts import read_certificate
 from tests.pki import makers
@@ -281,3 +281,35 @@ def _endless(rows: GatewayQuerySet) -> GatewayQuerySet:
     """The rows, for which the database counts to infinity first."""
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n WHERE i < 0"
     return rows.filter(pk__gte=RawSQL(endless, []))
+
+
+@pytest.mark.parametrize("sort", ["eui", "-eui", "ends", "-ends", "seen", "-seen"])
+def test_a_long_export_is_the_list_however_its_rest_is_read(
+    sort: str, operator: User, vendor: Vendor, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On PostgreSQL all but the first rows are written by COPY: the twin must not differ by a character."""
+    now, names = clock.now(), ["=1+1", "a,b", 'say "x"', "line\nbreak", "", "Ålesund", "+47"]
+    rows = [
+        Gateway(
+            eui=f"58A0CB{number:010X}",
+            vendor=vendor,
+            name=names[number % len(names)],
+            model="KR-8",
+            current_not_after=now + timedelta(days=number * 9 - 20) if number % 3 else None,
+            last_seen_at=now - timedelta(hours=number) if number % 4 else None,
+        )
+        for number in range(40)
+    ]
+    made = Gateway.objects.bulk_create(rows)
+    for name in ("roof", "mast"):
+        tag = Tag.objects.create(vendor=vendor, name=name)
+        for gateway in made[::5]:
+            gateway.tags.add(tag)
+    client = client_of(operator)
+    with clock.at(now):
+        whole = client.get(f"/gateways/export.csv?sort={sort}").getvalue().decode()
+        monkeypatch.setattr(keyset, "FIRST_CHUNK", 4)
+        assert client.get(f"/gateways/export.csv?sort={sort}").getvalue().decode() == whole
+    assert whole.count("58A0CB") == 40
+    assert "'=1+1" in whole
+    assert "mast, roof" in whole
