@@ -57,7 +57,7 @@ def _waiting(deliveries: Iterable[Delivery]) -> list[Delivery]:
 
 def _crossing(notice: Notice) -> str:
     words = threshold_in_words(notice.threshold)
-    if notice.threshold.endswith("d"):
+    if notice.threshold.removesuffix("d").isdecimal():
         return f"{words} before the end"
     return words[0].upper() + words[1:]
 

@@ -151,6 +151,8 @@ SENTENCES = {
     "alerts.unmuted": "{count} alerts of {subject} not muted any more",
     "alert-rule.set": "Alert rule set: {subject}",
     "alert-rule.removed": "Alert rule removed: {subject}",
+    "recipient.changed": "Mails of alerts to {subject}: {wants}, at {hour} o'clock {zone}",
+    "recipient.cleared": "Mails to {subject} are tried again",
     "demonstration.loaded": "Demonstration loaded",
     "fleet.begun": "Demonstration fleet of {gateways} gateways begun",
     "fleet.grown": "Demonstration fleet grown by {gateways} gateways with {certificates} certificates",

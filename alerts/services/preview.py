@@ -14,6 +14,7 @@ from django.db.models.functions import TruncDay
 
 from accounts.models import Contact, User
 from alerts.bulk import ShareBefore
+from alerts.ladder import EXPIRED
 from alerts.models import FAILURES, Kind, Recipient, Rule
 from alerts.services.crossing import each_step, fits_life
 from alerts.services.looking import Applied, ladders
@@ -52,8 +53,14 @@ class Day:
         return self.thresholds.total()
 
     @property
+    def ends(self) -> int:
+        return self.thresholds[EXPIRED.name]
+
+    @property
     def words(self) -> list[tuple[str, int]]:
-        return [(threshold_in_words(threshold), count) for threshold, count in self.thresholds.items()]
+        """What is crossed but the end itself, the thresholds in words."""
+        rest = (each for each in self.thresholds.items() if each[0] != EXPIRED.name)
+        return [(threshold_in_words(threshold), count) for threshold, count in rest]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,5 +182,5 @@ def _reader(email: str, who: str, found: Sequence[Crossed], recipient: Recipient
         notices=sum(each.count for each in told),
         digests=len({each.day for each in told if not each.presses}),
         at_once=len({each.day for each in told if each.presses}),
-        wants=str(wants.label),
+        wants="" if wants is Recipient.Wants.ALL else str(wants.label),
     )

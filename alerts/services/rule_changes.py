@@ -72,12 +72,11 @@ def drafted(wish: Wish, instead_of: Rule | None = None) -> Rule:
 def save_rule(actor: User, draft: Rule) -> Rule:
     """Let what `draft` is about be told by its ladder."""
     _refuse_unless_operator(actor)
-    is_new = draft.pk is None
     draft.changed_by, draft.changed_at = actor, clock.now()
     try:
         with transaction.atomic():
             checked(draft).save()
-            _tell(actor, draft, "rule.made" if is_new else "rule.changed")
+            _tell(actor, draft, "alert-rule.set")
     except IntegrityError:
         raise Refused("rule-is-there", "Somebody made this rule a moment ago. Change that one.", field="kind") from None
     return draft
@@ -87,7 +86,7 @@ def remove_rule(actor: User, rule: Rule) -> None:
     """What it was about follows the next less specific rule from now on, or the usual thresholds."""
     _refuse_unless_operator(actor)
     with transaction.atomic():
-        _tell(actor, rule, "rule.removed")
+        _tell(actor, rule, "alert-rule.removed")
         rule.delete()
 
 

@@ -11,6 +11,8 @@ from django.db import transaction
 
 from accounts.models import Deployment, User, Vendor
 from accounts.services import invitations, setup, vendors
+from alerts.models import Alert, AlertQuerySet
+from alerts.services import answers
 from alerts.tasks import send_due_notices
 from cas.models import Authority
 from cas.services import intake, operate, proving, review, trying, waiving
@@ -277,6 +279,20 @@ class Desk:
 
     def newest(self, eui: str) -> Certificate:
         return Certificate.objects.select_related("gateway", "key", "authority").filter(gateway__eui=eui).latest("pk")
+
+    # ---- what people answer to alerts
+
+    def acknowledge(self, person: Person, *names: str, note: str) -> None:
+        answers.acknowledge(self.person(person), self._alerts(names), note=note)
+
+    def snooze(self, person: Person, *names: str, days: int, note: str) -> None:
+        answers.snooze(self.person(person), self._alerts(names), until=clock.now() + timedelta(days=days), note=note)
+
+    def mute(self, person: Person, *names: str, days: int, reason: str) -> None:
+        answers.mute(self.person(person), self._alerts(names), until=clock.now() + timedelta(days=days), reason=reason)
+
+    def _alerts(self, names: Sequence[str]) -> AlertQuerySet:
+        return Alert.objects.live().filter(name__in=names)
 
     # ---- the schedule
 

@@ -48,6 +48,7 @@ def tell(desk: Desk, table: Timetable) -> None:
     _lately(desk, table)
     _seen(desk, table)
     _tagged(desk, table)
+    _answered(desk, table)
     _schedule(desk, table)
 
 
@@ -212,6 +213,18 @@ def _tagged(desk: Desk, table: Timetable) -> None:
         for place, name in enumerate(names):
             euis = [eui(company, number) for number in range(place, company.gateways, len(names))]
             table.at(-4 + place * MINUTE, partial(desk.tag, person, euis, name))
+
+
+def _answered(desk: Desk, table: Timetable) -> None:
+    """What people said to alerts: that they see to it, that they look again in some days, that it may end."""
+    moving = "CA 3 is approved. The gateways get their new certificates next week."
+    table.at(-4, partial(desk.acknowledge, MARA, "Ampere IoT Gateway CA 2", note=moving))
+    seen_to = [eui(KESTREL, number) for number in (28, 35)]
+    table.at(-3, partial(desk.acknowledge, JONAS, *seen_to, note="A technician is on the way with new certificates."))
+    later = "The site is closed until then."
+    table.at(-2, partial(desk.snooze, VERA, eui(SOLVEIG, 9), eui(SOLVEIG, 12), days=5, note=later))
+    gone = "The mast came down in the storm; Kestrel retires them when the papers are done."
+    table.at(-2.5, partial(desk.mute, INES, eui(KESTREL, 0), eui(KESTREL, 7), days=90, reason=gone))
 
 
 def _moved_away(desk: Desk, table: Timetable) -> None:

@@ -79,6 +79,16 @@ def ago(instant: datetime | None) -> SafeString | str:
     return format_html('<time datetime="{}" title="{}">{}</time>', instant.isoformat(), utc(instant), shown)
 
 
+@register.simple_tag
+def since(instant: datetime | None) -> SafeString | str:
+    """`3 d ago`, `just now`: for sentences."""
+    if instant is None:
+        return "never"
+    words = span_in_words(clock.now() - instant)
+    shown = "just now" if words == "now" else f"{words} ago"
+    return format_html('<time datetime="{}" title="{}">{}</time>', instant.isoformat(), utc(instant), shown)
+
+
 @register.filter
 def days_left(instant: datetime | None) -> int | None:
     """Whole days from now to `instant`; negative once it is over."""

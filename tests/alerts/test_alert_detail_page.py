@@ -269,3 +269,22 @@ def test_what_was_answered_meanwhile_is_said(client_of: SignIn, vendor_user: Use
     answers.acknowledge(vendor_user, Alert.objects.all())
     answer = client_of(vendor_user).post(reverse("alerts:answer", args=[ending.pk, "acknowledge"]), {})
     assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("threshold", "words"),
+    [
+        ("90d", "90 days before the end"),
+        ("third", "A third of its life"),
+        ("25%", "25% of its life"),
+        ("expired", "Ended"),
+        ("closed", "All is well again"),
+        ("woken:2026-06-18", "The snooze is over"),
+    ],
+)
+def test_thresholds_are_said_in_words(
+    client_of: SignIn, operator: User, ending: Alert, threshold: str, words: str
+) -> None:
+    Notice.objects.update(threshold=threshold)
+    [event] = client_of(operator).get(reverse("alerts:detail", args=[ending.pk])).context["events"]
+    assert event.words == words

@@ -186,8 +186,8 @@ def test_a_rule_is_saved_changed_and_removed(client_of: SignIn, operator: User, 
     assert made.days == [14]
     assert client.post(f"{LIST}{made.pk}/remove/")["Location"] == LIST
     assert not Rule.objects.exists()
-    actions = Record.objects.filter(action__startswith="rule.").order_by("pk").values_list("action", flat=True)
-    assert list(actions) == ["rule.made", "rule.changed", "rule.removed"]
+    actions = Record.objects.filter(action__startswith="alert-rule.").order_by("pk").values_list("action", flat=True)
+    assert list(actions) == ["alert-rule.set", "alert-rule.set", "alert-rule.removed"]
 
 
 @pytest.mark.parametrize(

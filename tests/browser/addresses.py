@@ -33,6 +33,7 @@ ROWS = {
     "store": "SELECT min(id) FROM trust_store",
     "token": "SELECT 1",  # only posted to
     "message": "SELECT max(id) FROM outbox_message",
+    "notice": f"SELECT min(id) FROM alerts_alert WHERE vendor_id = {SOLVEIG}",  # the alert that it is of
 }
 
 
