@@ -23,9 +23,7 @@ def copied_rows(gateways: "QuerySet[Gateway]", now: datetime) -> Iterator[bytes]
     through = Gateway.tags.through.objects.filter(gateway=OuterRef("pk")).order_by().values("gateway")
     named = through.annotate(names=StringAgg("tag__name", ", ", order_by="tag__name"))
     tags = named.values("names")  # type: ignore[misc]  # the name that the line above gave
-    columns = gateways.annotate(
-        state=state, ends=_iso(ends), seen=_iso("last_seen_at"), words=Subquery(tags)
-    )
+    columns = gateways.annotate(state=state, ends=_iso(ends), seen=_iso("last_seen_at"), words=Subquery(tags))
     return bulk.copied_out(
         columns.values_list(
             "eui", "name", "model", "vendor__name", "current_authority__name", "current_profile", "ends", "state",

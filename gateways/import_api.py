@@ -23,6 +23,7 @@ from gateways.services import imports
 router = Router()
 MADE = {"made": "id"}
 AT_ONCE = 1024 * 1024
+AS_IT_COMES: dict[str, Any] = {STREAMED: True}
 FILE = {
     "required": True,
     "description": "The file itself: CSV with a line of names, or JSON as The Things Stack exports it.",
@@ -94,7 +95,7 @@ def list_imports(request: ApiRequest) -> Any:
 
 @router.post(
     "/imports",
-    **writes({202: ImportOut}, scope=Scope.GATEWAYS, max_body=imports.MAX_BYTES, requestBody=FILE, **{STREAMED: True}),
+    **writes({202: ImportOut}, scope=Scope.GATEWAYS, max_body=imports.MAX_BYTES, requestBody=FILE, **AS_IT_COMES),
 )
 def begin_import(request: ApiRequest, wish: Query[Wish], response: HttpResponse) -> Any:
     """Hand in a file of gateways, up to 100 MB, sent as it is. Every line is looked at; nothing is written before

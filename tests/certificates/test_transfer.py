@@ -9,12 +9,13 @@ from accounts.models import User, Vendor
 from audit.models import Record
 from certificates.models import Certificate, Request
 from certificates.services import many, private_key_pem
-from certificates.services.ledger import Discrepancy, check_ledger
+from certificates.services.ledger import check_ledger
 from certificates.services.transfer import preview, transfer
 from core.errors import Forbidden, Refused
 from gateways.models import Gateway, Tag
 from gateways.services import register
 from outbox.models import Message
+from pki.ledger import Discrepancy
 from tests.gateways.claims import claim
 
 pytestmark = pytest.mark.django_db(transaction=True)

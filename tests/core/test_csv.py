@@ -18,7 +18,8 @@ def test_what_would_run_is_made_harmless_wherever_it_stands(start: str, rest: st
     """The block is looked at as a whole first: fails where that look misses what the cell's own would find."""
     cell = f"{start}{rest}"
     usual: list[object] = ["mast, north", 'he said "x"']
-    for rows in ([[cell, "x"]], [["x", cell]], [usual] * 7 + [["x", cell]] + [usual] * 7):
+    shapes: list[list[list[object]]] = [[[cell, "x"]], [["x", cell]], [usual] * 7 + [["x", cell]] + [usual] * 7]
+    for rows in shapes:
         found = [text for row in written(rows) for text in row]
         assert csv.harmless(cell) in found
         assert not [text for text in found if text.startswith(csv.RUNS)]
