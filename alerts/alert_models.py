@@ -71,8 +71,19 @@ class Alert(models.Model):
     vendor = models.ForeignKey(
         Vendor, null=True, blank=True, on_delete=models.CASCADE, related_name="alerts", db_index=False
     )
-    authority = models.ForeignKey(Authority, null=True, blank=True, on_delete=models.CASCADE, related_name="alerts")
-    gateway = models.ForeignKey(Gateway, null=True, blank=True, on_delete=models.CASCADE, related_name="alerts")
+    # facts of the subject, which has the constraint: a hundred thousand alerts are not checked once more at the commit
+    authority = models.ForeignKey(
+        Authority, null=True, blank=True, on_delete=models.CASCADE, related_name="alerts", db_constraint=False
+    )
+    gateway = models.ForeignKey(
+        Gateway,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="alerts",
+        db_constraint=False,
+        db_index=False,
+    )
     not_after = models.DateTimeField()
     renew_by = models.DateTimeField()
     # the newest threshold: which, when its instant was, when it was seen, and when the next one comes

@@ -4,9 +4,8 @@ from datetime import datetime
 from typing import Self
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 
-from accounts.models import Contact, Role, User
 from alerts.alert_models import Alert
 from alerts.notice_models import Notice
 from core import clock
@@ -24,13 +23,6 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
             notice__alert__state=Alert.State.SNOOZED, notice__alert__snoozed_until__gt=now
         )
         return self.pending().exclude(held)
-
-    def left(self) -> Self:
-        """Those whose recipient has no part in them any more: neither an operator nor of the vendor."""
-        people = User.objects.filter(is_active=True, email__iexact=OuterRef("recipient"))
-        entitled = people.filter(Q(role=Role.OPERATOR) | Q(vendor=OuterRef("notice__vendor")))
-        contact = Contact.objects.filter(vendor=OuterRef("notice__vendor"), email__iexact=OuterRef("recipient"))
-        return self.filter(~Exists(entitled), ~Exists(contact))
 
     def told(self) -> Self:
         return self.filter(state=Delivery.State.TOLD)

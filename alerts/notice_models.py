@@ -60,7 +60,9 @@ class Notice(models.Model):
     threshold = models.CharField(max_length=20)  # "90d", "third", "25%", "expired"; CLOSED, or WOKEN and a date
     round = models.PositiveSmallIntegerField(default=0)  # of its alert
     subject_name = models.CharField(max_length=300)
-    vendor = models.ForeignKey(Vendor, null=True, blank=True, on_delete=models.CASCADE, related_name="notices")
+    vendor = models.ForeignKey(  # the alert's, which has the constraint
+        Vendor, null=True, blank=True, on_delete=models.CASCADE, related_name="notices", db_constraint=False
+    )
     not_after = models.DateTimeField()
     crossed_at = models.DateTimeField()
     noticed_at = models.DateTimeField(default=clock.now)

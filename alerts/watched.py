@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import BigIntegerField, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import BigIntegerField, Exists, F, Model, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce
 
@@ -31,6 +31,7 @@ class Watch:
     not given, all of them."""
 
     kind: Kind
+    model: type[Model]
     subjects: Callable[[datetime], "QuerySet[Any]"]
     name: Any
     label: Any = NO_LABEL
@@ -40,6 +41,10 @@ class Watch:
     starts: str = "not_before"
     ends: str = "not_after"
     live: "Callable[[datetime], QuerySet[Any]] | None" = None
+
+    def any_ended_by(self, instant: datetime) -> bool:
+        """Whether anything of this kind, watched or not, ends by then: mostly there is nothing, and no more to ask."""
+        return self.model._default_manager.filter(**{f"{self.ends}__lte": instant}).exists()
 
     def still(self, now: datetime) -> "QuerySet[Any]":
         return (self.live or self.subjects)(now)
@@ -123,6 +128,7 @@ WATCHED: Mapping[Kind, Watch] = {
     for watch in (
         Watch(
             Kind.AUTHORITY,
+            Authority,
             lambda _now: authorities(),
             name=F("name"),
             vendor=F("vendor_id"),
@@ -131,6 +137,7 @@ WATCHED: Mapping[Kind, Watch] = {
         ),
         Watch(
             Kind.CERTIFICATE,
+            Certificate,
             certificates,
             name=F("gateway__eui"),
             label=F("gateway__name"),
@@ -138,18 +145,20 @@ WATCHED: Mapping[Kind, Watch] = {
             authority=F("authority_id"),
             gateway=F("gateway_id"),
         ),
-        Watch(Kind.SERVER, servers, name=KT("hosts__0"), authority=F("authority_id")),
+        Watch(Kind.SERVER, ServerCertificate, servers, name=KT("hosts__0"), authority=F("authority_id")),
         Watch(
             Kind.LIST,
+            RevocationList,
             lists,
             F("authority__name"),
             authority=F("authority_id"),
             starts="this_update",
             ends="next_update",
         ),
-        Watch(Kind.SIGNER, signers, F("authority__name"), authority=F("authority_id")),
+        Watch(Kind.SIGNER, OcspSigner, signers, F("authority__name"), authority=F("authority_id")),
         Watch(
             Kind.TOKEN,
+            ApiToken,
             tokens,
             name=F("name"),
             label=F("owner__name"),
@@ -159,6 +168,7 @@ WATCHED: Mapping[Kind, Watch] = {
         ),
         Watch(
             Kind.PROBE,
+            Probe,
             probes,
             name=F("cluster__name"),
             label=F("certificate__gateway__eui"),
@@ -167,6 +177,6 @@ WATCHED: Mapping[Kind, Watch] = {
             starts="certificate__not_before",
             ends="certificate__not_after",
         ),
-        Watch(Kind.JOB, jobs, F("name"), starts="last_at", ends="late_at"),
+        Watch(Kind.JOB, Job, jobs, F("name"), starts="last_at", ends="late_at"),
     )
 }

@@ -9,7 +9,7 @@ import django
 
 django.setup()
 
-from bench import api, batch, desk, fleet, impact, imports, lists, revocation  # noqa: E402  Django is set up first
+from bench import alerts, api, batch, desk, fleet, impact, imports, lists, revocation  # noqa: E402  Django is set up first
 from bench.figure import Figure  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
@@ -22,6 +22,7 @@ BENCHES: dict[str, Callable[[], Iterator[Figure]]] = {
     "revocation": revocation.measure,
     "lists": lists.measure,
     "api": api.measure,
+    "alerts": alerts.measure,
 }
 
 

@@ -17,10 +17,15 @@ Reason = Alert.Reason
 OTHERWISE = {Kind.LIST: Reason.RENEWED, Kind.SIGNER: Reason.RENEWED, Kind.JOB: Reason.RECOVERED}
 
 
-def close(kind: Kind, now: datetime, run: uuid.UUID) -> int:
-    """Close what is not watched any more, and return how many."""
-    still = WATCHED[kind].still(now).filter(pk=OuterRef("subject_id"))
-    over = Alert.objects.of_kind(kind).live().filter(~Exists(still))
+def close(kind: Kind, now: datetime, run: uuid.UUID, *, but: uuid.UUID) -> int:
+    """Close what is not watched any more, and return how many. Certificates that crossed in the run `but`, just now,
+    are watched."""
+    live = Alert.objects.of_kind(kind).live()
+    if kind == Kind.CERTIFICATE:
+        live = live.exclude(run=but)
+    if not live.exists():
+        return 0
+    over = live.filter(~Exists(WATCHED[kind].still(now).filter(pk=OuterRef("subject_id"))))
     return over.update(
         state=Alert.State.CLOSED,
         closed_at=now,

@@ -10,13 +10,14 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, F, Max, Min, Q, QuerySet, Window
-from django.db.models.functions import Lower, RowNumber
+from django.db.models.functions import RowNumber
 
-from accounts.models import Contact, Deployment, User
+from accounts.models import Deployment
 from alerts.bulk import NotBackBefore
 from alerts.kinds import Kind
 from alerts.models import CLOSED, Delivery, Recipient
 from alerts.services import digest
+from alerts.services.audience import Audience
 from alerts.services.digest import Closed, Hit, Item, Sample
 from gateways.models import Gateway
 
@@ -34,7 +35,9 @@ class News:
     closed: list[Closed] = field(default_factory=list)
 
 
-def compose(prefix: str, recipients: Mapping[int, Recipient], now: datetime) -> list[tuple[Recipient, dict[str, Any]]]:
+def compose(
+    prefix: str, recipients: Mapping[int, Recipient], audience: Audience, now: datetime
+) -> list[tuple[Recipient, dict[str, Any]]]:
     """Return the context of the mail for each recipient whose deliveries carry a key with this prefix."""
     told = Delivery.objects.filter(message_key__in=[f"{prefix}{pk}" for pk in recipients])
     news: dict[str, News] = defaultdict(News)
@@ -44,7 +47,6 @@ def compose(prefix: str, recipients: Mapping[int, Recipient], now: datetime) -> 
     for key, closed in _closed(told.filter(notice__threshold=CLOSED)):
         news[key].closed.append(closed)
     hits = _hits({item.subject_id for each in news.values() for item in each.items if item.kind == Kind.AUTHORITY})
-    audience = _Audience([recipients[pk].email for pk in recipients])
     deployment = Deployment.objects.values_list("name", flat=True).first() or "certadmin"
     mails = []
     for pk, recipient in recipients.items():
@@ -165,23 +167,3 @@ def _seen_by(vendors: set[int] | None, hits: dict[int, dict[int, Hit]]) -> dict[
         authority_id: [hit for vendor_id, hit in by_vendor.items() if vendors is None or vendor_id in vendors]
         for authority_id, by_vendor in hits.items()
     }
-
-
-class _Audience:
-    """Why each address is told: as an operator's, or a contact's of some vendors."""
-
-    def __init__(self, emails: Sequence[str]) -> None:
-        self.operators = {email.lower() for email in User.objects.active_operators().values_list("email", flat=True)}
-        self.known: dict[str, dict[int, str]] = defaultdict(dict)
-        people = User.objects.filter(is_active=True, vendor__isnull=False, email__in=emails)
-        for rows in (people, Contact.objects.alias(low=Lower("email")).filter(low__in=emails)):
-            for email, vendor_id, name in rows.values_list("email", "vendor", "vendor__name"):
-                self.known[email.lower()][vendor_id] = name
-
-    def vendors_of(self, email: str) -> set[int] | None:
-        return None if email in self.operators else set(self.known[email])
-
-    def reason(self, email: str) -> str:
-        if email in self.operators:
-            return "an operator"
-        return f"a contact of {' and '.join(sorted(self.known[email].values()))}"

@@ -33,6 +33,7 @@ from alerts.watched import WATCHED, Watch
 from gateways.models import Gateway
 
 ESCALATED_WITHIN = timedelta(days=30)  # of the end: before that nobody is disturbed for another's silence
+FAR = timedelta(days=365)  # what lives longer and has shares of its life only is looked at too early
 COLUMNS = (
     "kind", "subject_id", "name", "label", "vendor_id", "authority_id", "gateway_id", "not_after", "renew_by",
     "threshold", "crossed_at", "next_at", "escalation_days", "escalates_at", "noticed_at", "opened_at", "run", "state",
@@ -56,8 +57,15 @@ class Applied:
 
 def look(kind: Kind, now: datetime, run: uuid.UUID) -> int:
     """Open or renew the alerts of what crossed a threshold by `now`, and return how many."""
-    watch = WATCHED[kind]
-    return sum(_cross(watch, applied, now, run) for applied in ladders(kind, Rule.objects.filter(kind=kind)))
+    watch, rules = WATCHED[kind], list(Rule.objects.filter(kind=kind))
+    if not rules and not watch.any_ended_by(now + longest(USUAL[kind])):
+        return 0
+    return sum(_cross(watch, applied, now, run) for applied in ladders(kind, rules))
+
+
+def longest(usual: Iterable[Ladder]) -> timedelta:
+    """How long before an end anything is told of it."""
+    return max(ladder.longest() or FAR for ladder in usual)
 
 
 def ladders(kind: Kind, rules: Iterable[Rule]) -> Iterator[Applied]:

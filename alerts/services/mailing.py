@@ -17,6 +17,7 @@ from django.db.models.functions import Cast, Concat
 from accounts.services.recipients import replies_to
 from alerts.bulk import MAILING, one_at_a_time
 from alerts.models import Delivery, DeliveryQuerySet, Recipient, RecipientQuerySet
+from alerts.services.audience import Audience
 from alerts.services.composing import compose
 from alerts.services.telling import drop
 from core import clock
@@ -91,10 +92,11 @@ def _send(
         one_at_a_time(MAILING)
         due.filter(pk__in=pks).update(run=run, **claim)
         claimed = Recipient.objects.filter(run=run)
-        theirs = waiting.filter(recipient__in=claimed.values("email"))
-        drop(theirs.left(), Delivery.Drop.LEFT)
+        emails = list(claimed.values_list("email", flat=True))
+        theirs, audience = waiting.filter(recipient__in=emails), Audience(emails)
+        _drop_of_who_left(theirs, audience)
         _mark(theirs, prefix := f"{name}:{run}:")
-        mails = compose(prefix, claimed.in_bulk(), clock.now())
+        mails = compose(prefix, claimed.in_bulk(), audience, clock.now())
         replies = replies_to([recipient.email for recipient, _ in mails])
         for recipient, context in mails:
             key, to = f"{prefix}{recipient.pk}", recipient.email
@@ -102,6 +104,13 @@ def _send(
         last_key = Concat(Value(prefix), Cast(F("pk"), CharField()), output_field=CharField())
         claimed.filter(pk__in=[recipient.pk for recipient, _ in mails]).update(last_key=last_key)
     return len(mails)
+
+
+def _drop_of_who_left(deliveries: DeliveryQuerySet, audience: Audience) -> None:
+    """What its recipient has no part in any more: no operator now, or no contact of that vendor."""
+    for email, vendor_id in set(deliveries.order_by().values_list("recipient", "notice__vendor").distinct()):
+        if not audience.may_read(email, vendor_id):
+            drop(deliveries.filter(recipient=email, notice__vendor=vendor_id), Delivery.Drop.LEFT)
 
 
 def _mark(deliveries: DeliveryQuerySet, prefix: str) -> None:

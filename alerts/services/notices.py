@@ -4,27 +4,30 @@ Every step is one statement over all rows; the mails are composed afterwards (ma
 """
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Min, Value
+from django.db.models import Count, F, Value, Window
+from django.db.models.functions import RowNumber
 
-from accounts.models import Vendor
 from alerts.bulk import LOOKING, one_at_a_time
 from alerts.kinds import Kind
-from alerts.models import CLOSED, Alert, Notice
+from alerts.models import CLOSED, Alert, Delivery, Notice
 from alerts.services import closing, looking, telling
 from alerts.services.jobs import LOOK, watch_jobs
 from alerts.services.mailing import send_digests, send_immediate
 from audit.services import SYSTEM, record
 from core import clock
+from core.bulk import refresh_statistics
 
 JOB = LOOK  # the heartbeat that each look leaves
 NAMED = 20  # subjects that a record names
+MANY = 10_000  # new rows, of which the database's statistics say nothing yet
+GROUP = ("vendor", "subject_kind", "alert__threshold")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +51,28 @@ def look(periods: Mapping[str, float] | None = None) -> int:
         one_at_a_time(LOOKING)
         watch_jobs(_periods() if periods is None else periods, now)
         telling.know_recipients()
-        crossed = _cross(now)
-        _close(now)
+        run = uuid.uuid4()
+        crossed = _cross(now, run)
+        _close(now, but=run)
         telling.wake(now, uuid.uuid4())
         telling.escalate(now)
     return crossed
 
 
-def _cross(now: datetime) -> int:
-    run = uuid.uuid4()
+def _cross(now: datetime, run: uuid.UUID) -> int:
     if not sum(looking.look(kind, now, run) for kind in Kind):
         return 0
     count = telling.write_notices(run, now)
     telling.tell(run)
+    if count > MANY:
+        refresh_statistics(Alert, Notice, Delivery)
     _record("alert.crossed", run)
     return count
 
 
-def _close(now: datetime) -> None:
+def _close(now: datetime, *, but: uuid.UUID) -> None:
     run = uuid.uuid4()
-    if sum(closing.close(kind, now, run) for kind in Kind):
+    if sum(closing.close(kind, now, run, but=but) for kind in Kind):
         # that something ended for good was told as such
         Alert.objects.filter(run=run, closed_for=Alert.Reason.ENDED).update(run=uuid.uuid4())
         telling.write_notices(run, now, threshold=Value(CLOSED))
@@ -77,32 +82,25 @@ def _close(now: datetime) -> None:
 
 def _record(action: str, run: uuid.UUID) -> None:
     """One record for each vendor, kind and threshold: it counts its subjects and names the first."""
-    notices = Notice.objects.filter(run=run)
-    groups = list(
-        notices.order_by("vendor", "subject_kind", "alert__threshold")
-        .values_list("vendor", "subject_kind", "alert__threshold")
-        .annotate(Count("pk"), Min("pk"))
-    )
-    firsts = Notice.objects.in_bulk([first for *_, first in groups])
-    vendors = Vendor.objects.in_bulk({vendor_id for vendor_id, *_ in groups if vendor_id})
-    for vendor_id, kind, threshold, count, first in groups:
-        subjects = notices.filter(vendor=vendor_id, subject_kind=kind, alert__threshold=threshold).order_by("pk")
-        one = firsts[first]
+    groups: dict[tuple[int | None, str, str], list[Notice]] = defaultdict(list)
+    place = Window(RowNumber(), partition_by=[F(name) for name in GROUP], order_by=F("pk").asc())
+    counted = Window(Count("pk"), partition_by=[F(name) for name in GROUP])
+    first = Notice.objects.filter(run=run).annotate(place=place, in_all=counted).filter(place__lte=NAMED)
+    for notice in first.select_related("vendor", "alert").order_by("pk"):
+        groups[notice.vendor_id, notice.subject_kind, notice.alert.threshold].append(notice)
+    for (vendor_id, kind, threshold), some in groups.items():
+        one, count = some[0], some[0].in_all  # type: ignore[attr-defined]  # annotated
         record(
             SYSTEM,
             action,
-            subject=one if count == 1 else vendors.get(vendor_id) or one,
+            subject=one if count == 1 else one.vendor or one,
             vendor_id=vendor_id,
             kind=kind,
             threshold=threshold,
             not_after=one.not_after,
             count=count,
-            subjects=_named(subjects.values("subject_id", "subject_name", "not_after")[:NAMED]),
+            subjects=[{"id": each.subject_id, "name": each.subject_name, "not_after": each.not_after} for each in some],
         )
-
-
-def _named(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return [{"id": row["subject_id"], "name": row["subject_name"], "not_after": row["not_after"]} for row in rows]
 
 
 def _periods() -> dict[str, float]:

@@ -91,7 +91,8 @@ def test_the_database_and_the_paper_agree(vendor: Vendor, life: int) -> None:
             alert = Alert.objects.get()
             assert abs(alert.crossed_at - at) <= MOMENT
             coming = [made.not_after - later.before_end for later in steps[number + 1 :]]
-            assert alert.next_at is None if not coming else abs(alert.next_at - coming[0]) <= MOMENT
+            assert bool(alert.next_at) == bool(coming)
+            assert alert.next_at is None or abs(alert.next_at - coming[0]) <= MOMENT
         made.delete()
         Alert.objects.all().delete()
 

@@ -1,7 +1,7 @@
 """What is watched beside certificates of gateways and authorities: tokens, lists, signers, probes, and silence."""
 
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -120,9 +120,9 @@ def test_a_probes_certificate_is_watched_for_itself(operator: User, vendor: Vend
     assert crossed() == [("eu1", "14d")]
 
 
-def looked(at: object, **periods: float) -> list[str]:
+def looked(at: datetime, **periods: float) -> list[str]:
     """A look; returns the jobs that are silent after it."""
-    with clock.at(at):  # type: ignore[arg-type]  # an instant
+    with clock.at(at):
         look({name.replace("_", " "): seconds for name, seconds in periods.items()})
         Heartbeat.objects.update_or_create(job="send due notices", defaults={"succeeded_at": at})
     return list(Alert.objects.live().filter(kind="job").values_list("name", flat=True))

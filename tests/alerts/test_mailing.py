@@ -1,6 +1,7 @@
 """When people get their mails: a digest at their hour, at once what presses, and a storm as one line."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -157,9 +158,10 @@ def test_a_vendor_reads_nothing_of_anothers_gateways(vendor: Vendor, vendor_user
 def test_it_says_how_many_gateways_will_not_check_in_again(operator: User, vendor: Vendor) -> None:
     """Fails without NotBackBefore: the last one comes every ten days and was here four days ago."""
     by = authority(vendor, left=9 * YEAR)
-    often = {"first_seen_at": NOW - 10 * DAY, "last_seen_at": NOW - DAY, "sightings": 10}
-    seldom = {"first_seen_at": NOW - 104 * DAY, "last_seen_at": NOW - 4 * DAY, "sightings": 11}
-    for seen in (often, seldom, {"first_seen_at": NOW, "last_seen_at": NOW, "sightings": 1}, {}):
+    often: dict[str, Any] = {"first_seen_at": NOW - 10 * DAY, "last_seen_at": NOW - DAY, "sightings": 10}
+    seldom: dict[str, Any] = {"first_seen_at": NOW - 104 * DAY, "last_seen_at": NOW - 4 * DAY, "sightings": 11}
+    once: dict[str, Any] = {"first_seen_at": NOW, "last_seen_at": NOW, "sightings": 1}
+    for seen in (often, seldom, once, {}):
         certificate(gateway(vendor, **seen), by, left=5 * DAY)
     at(NOW)
     assert "1 gateway will not check in again before it expires. Of 2 it is unknown." in Message.objects.get().text
