@@ -126,9 +126,16 @@ def test_the_store_serves_the_release_and_accepts_the_gateways(demonstration: De
 def test_each_notice_was_told_once_to_each_recipient_and_every_mail_is_out(demonstration: Demonstration) -> None:
     assert demonstration.count("alerts_notice") > 100
     assert demonstration.count("outbox_message WHERE state <> 'sent'") == 0
-    twice = "(SELECT 1 FROM alerts_delivery GROUP BY notice_id, recipient HAVING count(*) > 1)"
+    twice = "(SELECT 1 FROM alerts_delivery GROUP BY notice_id, recipient, why HAVING count(*) > 1)"
     assert demonstration.count(twice) == 0
-    assert demonstration.count("alerts_delivery d WHERE message_key NOT IN (SELECT key FROM outbox_message)") == 0
+    unknown = "state = 'told' AND message_key NOT IN (SELECT key FROM outbox_message)"
+    assert demonstration.count(f"alerts_delivery WHERE {unknown}") == 0
+
+
+def test_people_answered_alerts(demonstration: Demonstration) -> None:
+    states = dict(demonstration.rows("SELECT state, count(*) FROM alerts_alert GROUP BY state"))
+    assert set(states) == {"open", "acknowledged", "snoozed", "closed"}
+    assert demonstration.count("alerts_alert WHERE muted_until > datetime('now')") == 2
 
 
 def test_nothing_happened_in_the_future_and_the_record_is_in_order(demonstration: Demonstration) -> None:
