@@ -12,16 +12,19 @@ LEAST = timedelta(minutes=15)  # but nothing shorter
 LONG_AWAY = timedelta(hours=3)
 
 
-def watch_jobs(periods: Mapping[str, float], now: datetime) -> None:
-    """Note when each job succeeded last. After the look itself was away, nobody is late yet: all start anew."""
+def watch_jobs(periods: Mapping[str, float], now: datetime) -> bool:
+    """Note when each job succeeded last, and return whether the look itself was away for long. After that nobody is
+    late yet: all start anew."""
     beats = dict(Heartbeat.objects.values_list("job", "succeeded_at"))
     known = {job.name: job for job in Job.objects.all()}
     looked = beats.get(LOOK)
+    was_away = looked is None or now - looked > LONG_AWAY
     for name, every in periods.items():
         since = (beats.get(name), known[name].last_at if name in known else None)
         last = max((each for each in since if each and each <= now), default=now)
-        if looked is None or (now - looked > LONG_AWAY and not (name in known and known[name].late_at <= looked)):
+        if was_away and not (looked and name in known and known[name].late_at <= looked):
             last = now
         late = last + max(PATIENCE * timedelta(seconds=every), LEAST)
         Job.objects.update_or_create(name=name, defaults={"every": round(every), "last_at": last, "late_at": late})
     Job.objects.exclude(name__in=periods).delete()
+    return was_away

@@ -5,7 +5,7 @@ Every step is one statement over all rows; the mails are composed afterwards (ma
 
 import uuid
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from django.db.models import Count, F, Value, Window
 from django.db.models.functions import RowNumber
 
 from alerts.bulk import LOOKING, one_at_a_time
-from alerts.kinds import Kind
+from alerts.kinds import FAILURES, Kind
 from alerts.models import CLOSED, Alert, Delivery, Notice
 from alerts.services import closing, looking, telling
 from alerts.services.jobs import LOOK, watch_jobs
@@ -45,22 +45,25 @@ def send_due() -> Sent:
 
 
 def look(periods: Mapping[str, float] | None = None) -> int:
-    """Write down what crossed a threshold or closed since the last look, and return the number of crossings."""
+    """Write down what crossed a threshold or closed since the last look, and return the number of crossings.
+
+    After a long standstill what the product does by itself gets until the next look to be done.
+    """
     now = clock.now()
     with transaction.atomic():
         one_at_a_time(LOOKING)
-        watch_jobs(_periods() if periods is None else periods, now)
+        was_away = watch_jobs(_periods() if periods is None else periods, now)
         telling.know_recipients()
         run = uuid.uuid4()
-        crossed = _cross(now, run)
+        crossed = _cross([kind for kind in Kind if not (was_away and kind in FAILURES)], now, run)
         _close(now, but=run)
         telling.wake(now, uuid.uuid4())
         telling.escalate(now)
     return crossed
 
 
-def _cross(now: datetime, run: uuid.UUID) -> int:
-    if not sum(looking.look(kind, now, run) for kind in Kind):
+def _cross(kinds: Iterable[Kind], now: datetime, run: uuid.UUID) -> int:
+    if not sum(looking.look(kind, now, run) for kind in kinds):
         return 0
     count = telling.write_notices(run, now)
     telling.tell(run)

@@ -6,7 +6,9 @@ from itertools import count
 
 from accounts.models import Vendor
 from alerts.models import Notice
+from alerts.services.jobs import LOOK
 from alerts.services.notices import look
+from audit.models import Heartbeat
 from cas.models import Authority, Signing
 from certificates.models import Certificate, ServerCertificate
 from core import clock
@@ -111,6 +113,7 @@ def server(by: Authority, *hosts: str, left: timedelta, life: timedelta = YEAR, 
 def crossed(at: datetime = NOW) -> list[tuple[str, str]]:
     """What a look at this instant writes down: subject and threshold of each new notice."""
     before = set(Notice.objects.values_list("pk", flat=True))
+    Heartbeat.objects.update_or_create(job=LOOK, defaults={"succeeded_at": at - timedelta(hours=1)})
     with clock.at(at):
         look({})
     new = Notice.objects.exclude(pk__in=before).crossings().order_by("subject_kind", "subject_id")

@@ -7,6 +7,7 @@ import pytest
 
 from accounts.models import ApiToken, User, Vendor
 from alerts.models import Alert, Job
+from alerts.services.mailing import send_digests, send_immediate
 from alerts.services.notices import look, send_due
 from audit.models import Heartbeat
 from cas.models import Authority, OcspSigner, RevocationList
@@ -75,12 +76,21 @@ def test_a_signer_that_was_not_followed_is_a_failure() -> None:
     assert closed() == {"signer": "renewed"}
 
 
+def test_after_a_standstill_it_has_until_the_next_look(operator: User) -> None:
+    """Fails without `was_away` in alerts/services/notices.look: whatever stood still is late when it starts."""
+    signer(authority(left=9 * YEAR), left=-DAY)
+    with clock.at(NOW):
+        assert look({}) == 0
+    assert len(crossed(NOW + HOUR)) == 1
+
+
 def test_a_failure_is_mailed_at_once(operator: User) -> None:
     with clock.at(NOW):
         send_due()
     signer(authority(left=9 * YEAR), left=3 * DAY)
+    assert len(crossed(NOW + HOUR)) == 1
     with clock.at(NOW + HOUR):
-        assert send_due().mails == 1
+        assert (send_digests(), send_immediate()) == (0, 1)
     assert "OCSP signer" in Message.objects.get().subject
 
 

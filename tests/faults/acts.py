@@ -18,7 +18,8 @@ from django.core.management import call_command  # noqa: E402  Django is set up 
 from django.db import connection  # noqa: E402
 
 from accounts.models import Role, User, Vendor  # noqa: E402
-from alerts.models import Notice  # noqa: E402
+from alerts.models import Notice, Recipient  # noqa: E402
+from alerts.services.telling import know_recipients  # noqa: E402
 from alerts.tasks import send_due_notices  # noqa: E402
 from audit.services import seal_pending  # noqa: E402
 from cas.models import Authority  # noqa: E402
@@ -57,6 +58,8 @@ def people(count: str) -> list[str]:
             f"person-{number}@fjord.example", "x" * 20, name=f"Person {number}", role=Role.VENDOR, vendor=vendor
         )
         made.append(person.email)
+    know_recipients()
+    Recipient.objects.update(hour=0)  # at whatever hour the test runs
     return made
 
 
