@@ -17,7 +17,8 @@ from audit.models import Heartbeat, Record
 from cas.models import Authority
 from certificates.models import Batch, Certificate, Chunk, Request, ServerCertificate
 from core import clock
-from gateways.models import SOON, Claim, Dispute, Gateway, Standing
+from gateways.models import SOON, Claim, Dispute, Gateway, Import, Standing
+from outbox.hook_models import HookDelivery
 from outbox.models import Message
 from trust.models import Cluster, Group, Publication, Release, Store
 
@@ -100,6 +101,8 @@ def _queues(now: datetime) -> Iterator[Metric]:
         "requests_may_exist": Request.objects.filter(state=Request.State.MAY_EXIST).count(),
         "batches_to_approve": Batch.objects.waiting().count(),
         "chunks": Chunk.objects.due(now).count(),
+        "imports": Import.objects.working().count(),
+        "webhook_calls": HookDelivery.objects.filter(state=HookDelivery.State.WAITING).count(),
         "messages": Message.objects.filter(state=Message.State.QUEUED).count(),
         "publications": Publication.objects.unfinished().count(),
         "claims": Claim.objects.waiting().count(),

@@ -43,7 +43,8 @@ def fill(rows: int) -> None:
     values = ", ".join(changed.get(column, column) for column in names)
     with connection.cursor() as cursor:
         # the names are Django's own
-        copied = f"SELECT {values} FROM django_ca_certificate, generate_series(2, {rows}) n"
+        one = "(SELECT * FROM django_ca_certificate ORDER BY id DESC LIMIT 1) one"
+        copied = f"SELECT {values} FROM {one}, generate_series(2, {rows}) n"
         cursor.execute(f"INSERT INTO django_ca_certificate ({', '.join(names)}) {copied}")
         cursor.execute("ANALYZE")
 
