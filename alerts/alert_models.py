@@ -156,6 +156,7 @@ class Job(models.Model):
     every = models.PositiveIntegerField()  # seconds
     last_at = models.DateTimeField()  # when it succeeded last, or the watching of it began
     late_at = models.DateTimeField()
+    watched_since = models.DateTimeField(default=clock.now)  # without a long standstill of the look
 
     class Meta:
         ordering = ["name"]

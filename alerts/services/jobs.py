@@ -13,8 +13,8 @@ LONG_AWAY = timedelta(hours=3)
 
 
 def watch_jobs(periods: Mapping[str, float], now: datetime) -> bool:
-    """Note when each job succeeded last, and return whether the look itself was away for long. After that nobody is
-    late yet: all start anew."""
+    """Note when each job succeeded last, and return whether the look itself has just come back from a standstill.
+    After that nobody is late yet: all start anew."""
     beats = dict(Heartbeat.objects.values_list("job", "succeeded_at"))
     known = {job.name: job for job in Job.objects.all()}
     looked = beats.get(LOOK)
@@ -25,6 +25,9 @@ def watch_jobs(periods: Mapping[str, float], now: datetime) -> bool:
         if was_away and not (looked and name in known and known[name].late_at <= looked):
             last = now
         late = last + max(PATIENCE * timedelta(seconds=every), LEAST)
-        Job.objects.update_or_create(name=name, defaults={"every": round(every), "last_at": last, "late_at": late})
+        values = {"every": round(every), "last_at": last, "late_at": late} | (
+            {"watched_since": now} if was_away else {}
+        )
+        Job.objects.update_or_create(name=name, defaults=values)
     Job.objects.exclude(name__in=periods).delete()
-    return was_away
+    return was_away or Job.objects.filter(watched_since__gt=now - LEAST, watched_since__lte=now).exists()
