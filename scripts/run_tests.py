@@ -19,7 +19,7 @@ TWO = ["-n", "2"]
 SOME_FAILED = 1  # pytest's exit status
 TWICE = {  # by app, the suites of what two databases may do differently; pages and parsers they do not change
     "accounts": "acts_and_records four_eyes invitations",
-    "alerts": "due notices send_due_notices servers",
+    "alerts": "alert_rules answers due escalation kinds mailing migration notices send_due_notices servers",
     "audit": "append_only sealing two_sealers verify_audit",
     "cas": "bulk interrupted linking operate profiles revocation_lists signing",
     "certificates": "at_once batches bulk_revocation custody filters interruptions issuing key_holding "
