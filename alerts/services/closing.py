@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
 
 from accounts.models import ApiToken
 from alerts.kinds import Kind
@@ -25,7 +25,9 @@ def close(kind: Kind, now: datetime, run: uuid.UUID, *, but: uuid.UUID) -> int:
         live = live.exclude(run=but)
     if not live.exists():
         return 0
-    over = live.filter(~Exists(WATCHED[kind].still(now).filter(pk=OuterRef("subject_id"))))
+    # a subquery with a limit is asked for each alert, by the subject's key; as a join all subjects would be read
+    still = WATCHED[kind].still(now).filter(pk=OuterRef("subject_id")).order_by().values("pk")[:1]
+    over = live.annotate(still=Subquery(still)).filter(still__isnull=True)
     return over.update(
         state=Alert.State.CLOSED,
         closed_at=now,

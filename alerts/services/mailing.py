@@ -22,7 +22,7 @@ from alerts.services.composing import compose
 from alerts.services.telling import drop
 from core import clock
 from outbox.models import Message
-from outbox.services import queue_mail
+from outbox.services.queueing import NewMail, queue_new
 
 CHUNK = 50  # recipients in one transaction
 BETWEEN_IMMEDIATE = timedelta(hours=1)
@@ -98,9 +98,11 @@ def _send(
         _mark(theirs, prefix := f"{name}:{run}:")
         mails = compose(prefix, claimed.in_bulk(), audience, clock.now())
         replies = replies_to([recipient.email for recipient, _ in mails])
-        for recipient, context in mails:
-            key, to = f"{prefix}{recipient.pk}", recipient.email
-            queue_mail(key=key, to=to, template="due_notices", context=context, reply_to=replies.get(to, ""))
+        news = [
+            NewMail(f"{prefix}{recipient.pk}", recipient.email, context, replies.get(recipient.email, ""))
+            for recipient, context in mails
+        ]
+        queue_new(news, template="due_notices")
         last_key = Concat(Value(prefix), Cast(F("pk"), CharField()), output_field=CharField())
         claimed.filter(pk__in=[recipient.pk for recipient, _ in mails]).update(last_key=last_key)
     return len(mails)

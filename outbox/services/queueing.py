@@ -1,7 +1,8 @@
 """One mail, decided once: written in the transaction that decides it, sent later."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,7 +11,7 @@ from django.template import Context, Engine
 
 from core import clock
 from outbox.models import Message
-from outbox.services.unsubscribing import is_stopped, link_for
+from outbox.services.unsubscribing import is_stopped, link_for, stopped_of
 from outbox.topics import topic_of
 
 KEY_LENGTH = 200
@@ -35,6 +36,36 @@ def queue_mail(
     values = {**_composed(to, template, context, about), "reply_to": reply_to, "topic": about, "state": state}
     defaults = {"message_id": message_id(key), "next_attempt_at": clock.now(), **values}
     return Message.objects.get_or_create(key=key, defaults=defaults)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class NewMail:
+    """A mail under a key that nothing else has: made of chance, in the transaction that writes it."""
+
+    key: str
+    to: str
+    context: Mapping[str, Any]
+    reply_to: str = ""
+
+
+def queue_new(mails: Sequence[NewMail], *, template: str) -> None:
+    """Write many mails of one template at once. Who would write one of them twice fails."""
+    topic, now = topic_of(template), clock.now()
+    stopped = stopped_of([mail.to for mail in mails], topic)
+    states = {True: Message.State.STOPPED, False: Message.State.QUEUED}
+    Message.objects.bulk_create(
+        Message(
+            key=mail.key,
+            message_id=message_id(mail.key),
+            next_attempt_at=now,
+            created_at=now,
+            reply_to=mail.reply_to,
+            topic=topic,
+            state=states[mail.to.lower() in stopped],
+            **_composed(mail.to, template, mail.context, topic),
+        )
+        for mail in mails
+    )
 
 
 def compose(*, key: str, to: str, template: str, context: Mapping[str, Any]) -> Message:

@@ -1,5 +1,6 @@
 """Who wants no more mails of a topic says so by the link in one of them, without signing in (RFC 8058)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -45,6 +46,14 @@ def wish_of(token: str) -> Wish | None:
 
 def is_stopped(address: str, topic: str) -> bool:
     return bool(topic) and Stop.objects.filter(address=address.lower(), topic=topic).exists()
+
+
+def stopped_of(addresses: Sequence[str], topic: str) -> set[str]:
+    """Those of `addresses`, in lower case, that want no more mails of the topic."""
+    if not topic:
+        return set()
+    low = [address.lower() for address in addresses]
+    return set(Stop.objects.filter(address__in=low, topic=topic).values_list("address", flat=True))
 
 
 def stop(wish: Wish) -> None:

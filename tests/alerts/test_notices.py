@@ -183,7 +183,7 @@ def test_a_mail_and_what_it_tells_are_written_together_or_not_at_all(
     """G9. Fails without `transaction.atomic()` in alerts/services/mailing._send (news that no mail tells)."""
     authority(vendor, left=20 * DAY)
     with monkeypatch.context() as broken:
-        broken.setattr("alerts.services.mailing.queue_mail", _fail)
+        broken.setattr("alerts.services.mailing.queue_new", _fail)
         with pytest.raises(OSError, match="power cut"):
             run()
     assert not Delivery.objects.told().exists()

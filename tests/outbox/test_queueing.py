@@ -6,8 +6,10 @@ import pytest
 from django.db import connection, transaction
 from pytest_django import Settings
 
-from outbox.models import Message
+from outbox.models import Message, Stop
 from outbox.services import queue_mail
+from outbox.services.queueing import NewMail, queue_new
+from outbox.topics import topic_of
 from tests.outbox.letters import queue_letter
 
 pytestmark = pytest.mark.django_db
@@ -97,3 +99,13 @@ def test_many_at_once_write_one_message() -> None:
 def test_an_unknown_template_is_a_mistake_that_is_seen() -> None:
     with pytest.raises(Exception, match="no_such_mail"):
         queue_mail(key="k", to="a@b.example", template="no_such_mail", context={})
+
+
+def test_many_new_mails_are_written_at_once_and_who_stopped_them_gets_none() -> None:
+    context = {"first": None, "closed": ["X: renewed"], "reason": "an operator", "deployment": "D", "alerts_url": "u"}
+    Stop.objects.create(address="b@x.example", topic=topic_of("due_notices"))
+    queue_new([NewMail(f"k{to}", to, context) for to in ("a@x.example", "B@x.example")], template="due_notices")
+    states = dict(Message.objects.values_list("recipient", "state"))
+    assert states == {"a@x.example": "queued", "B@x.example": "stopped"}
+    assert Message.objects.first().message_id.startswith("<")  # type: ignore[union-attr]  # there are two
+    assert {mail.subject for mail in Message.objects.all()} == {"Settled: X: renewed"}
