@@ -65,7 +65,7 @@ def test_a_long_socket_name_becomes_a_short_private_one(tmp_path: Path) -> None:
 def test_every_setting_is_named_in_the_example() -> None:
     sources = [path for folder in ("certadmin", "accounts", "trust") for path in (ROOT / folder).rglob("*.py")]
     text = "\n".join(path.read_text() for path in sources)
-    read = set(re.findall(r"environment\.(?:text|flag|number|words)\(\s*\"([A-Z0-9_]+)\"", text))
+    read = set(re.findall(r"environment\.(?:text|flag|number|words|zone)\(\s*\"([A-Z0-9_]+)\"", text))
     read |= {name.removeprefix("CERTADMIN_") for name in re.findall(r"\"(CERTADMIN_[A-Z0-9_]+)\"", text)}
     example = (ROOT / ".env.example").read_text()
     named = set(re.findall(r"^#?CERTADMIN_([A-Z0-9_]+)=", example, re.MULTILINE))
