@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 
-from accounts.models import Deployment, Role, User
+from accounts.models import Contact, Deployment, Role, User
 from core import clock
 from core.forms import StyledForm
 from core.uploads import MAX_FILE_BYTES
@@ -148,6 +148,10 @@ class VendorForm(StyledForm):
 class ContactForm(StyledForm):
     name = forms.CharField(label="Name", max_length=120)
     email = forms.EmailField(label="E-mail")
+    rank = forms.ChoiceField(label="Mails", choices=Contact.Rank, required=False)
+
+    def clean_rank(self) -> int:
+        return int(self.cleaned_data["rank"] or Contact.Rank.FIRST)
 
 
 class VendorInvitationForm(StyledForm):

@@ -30,14 +30,15 @@ def change_vendor(actor: User, vendor: Vendor, *, name: str, notes: str, reply_t
         raise Refused("name-taken", "There is a vendor of this name already.", field="name") from None
 
 
-def add_contact(actor: User, vendor: Vendor, *, name: str, email: str) -> Contact:
-    """Add an address that gets the vendor's mails without an account."""
+def add_contact(actor: User, vendor: Vendor, *, name: str, email: str, rank: int = Contact.Rank.FIRST) -> Contact:
+    """Add an address that gets the vendor's mails without an account: all of them, or, as a second contact, those that
+    nobody has answered."""
     if vendor.contacts.count() >= MOST_CONTACTS:
         message = f"A vendor has {MOST_CONTACTS} contacts at most. Remove one first, or use a mailing list."
         raise Refused("too-many-contacts", message, field="email")
     with transaction.atomic():
         contact, is_new = Contact.objects.get_or_create(
-            vendor=vendor, email=email.strip().lower(), defaults={"name": name.strip()}
+            vendor=vendor, email=email.strip().lower(), defaults={"name": name.strip(), "rank": rank}
         )
         if is_new:
             details = {"email": contact.email, "vendor": vendor.name}

@@ -162,3 +162,14 @@ def test_contacts_are_bounded(operator: User, vendor: Vendor) -> None:
         vendors.add_contact(operator, vendor, name="x", email=f"{number}@kestrel.example")
     with pytest.raises(Refused, match="20 contacts at most"):
         vendors.add_contact(operator, vendor, name="x", email="one@more.example")
+
+
+def test_a_second_contact_is_told_only_where_nobody_has_answered(
+    operator: User, vendor: Vendor, client_of: Callable[[User], Client]
+) -> None:
+    client = client_of(operator)
+    client.post(f"/vendors/{vendor.pk}/contacts/", {"name": "Night", "email": "night@kestrel.example", "rank": "2"})
+    assert "only where nobody has answered" in client.get(f"/vendors/{vendor.pk}/").text
+    assert "night@kestrel.example" not in recipients.for_vendor(vendor)
+    client.post(f"/vendors/{vendor.pk}/contacts/", {"name": "Day", "email": "day@kestrel.example"})
+    assert "day@kestrel.example" in recipients.for_vendor(vendor)
