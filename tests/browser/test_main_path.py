@@ -29,6 +29,7 @@ def test_the_main_path(chromium: Browser, empty_product: Product, screenshots: P
         ca = _vendor_hands_in_its_ca(vendor, tmp_path, screenshots)
         _operator_reviews_and_trusts(operator, screenshots)
         _operator_runs_a_ca(operator, screenshots)
+        _operator_gives_a_block(operator)
         _vendor_registers_a_gateway(vendor, screenshots)
         _certificate_is_issued(operator, vendor, empty_product, screenshots)
         _vendor_records_a_leaf(vendor, ca, tmp_path)
@@ -154,6 +155,15 @@ def _operator_runs_a_ca(desk: Desk, screenshots: Path) -> None:
     desk.page.locator("a[href$='/issuing/']").click()
     desk.page.get_by_label("Issuing authority").select_option(label="Fjordnet Issuing")
     desk.press("Save")
+
+
+def _operator_gives_a_block(desk: Desk) -> None:
+    """In it the vendor registers without asking."""
+    desk.go("/gateways/blocks/")
+    desk.page.get_by_label("Vendor", exact=True).select_option(label="Kestrel Radio")
+    desk.page.get_by_label("Begins with").fill("58-a0-cb")
+    desk.press("Give")
+    expect(desk.page.get_by_text("registers freely in 58A0CB/24")).to_be_visible()
 
 
 def _vendor_registers_a_gateway(desk: Desk, screenshots: Path) -> None:
