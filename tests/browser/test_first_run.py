@@ -40,5 +40,5 @@ def test_the_first_operator_loads_the_demonstration_by_a_button(chromium: Browse
         expect(page.get_by_text("this page follows by itself")).to_be_visible()
         expect(page.get_by_text("It is loaded")).to_be_visible(timeout=120_000)
         desk.follow("Look around")
-        expect(page.get_by_role("main").get_by_text("Kestrel Radio").first).to_be_visible()
+        expect(page.get_by_role("main").get_by_text("Ampere IoT").first).to_be_visible()
         assert desk.complaints == []

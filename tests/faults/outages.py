@@ -15,6 +15,8 @@ LIFE = timedelta(days=365)  # of the certificates that `acts.request` asks for
 CERTIFICATES = 2
 LOOK, SWEEP = "send due notices", "sweep the outbox"  # jobs of the schedule
 
+SILENT = "has not succeeded in time"  # that the hands of a clock were moved on looks like jobs that did not run
+
 
 def smtp_away(desk: Deployment, count: int) -> None:
     """Nobody answers for a day, then somebody who refuses one of `count` recipients for good: the others get each mail
@@ -33,7 +35,8 @@ def smtp_away(desk: Deployment, count: int) -> None:
         clock.forward(hours=1.1)  # longer than the longest pause between two tries
         wait_until(lambda: _mails(desk, "queued") == 0, what="the mails", seconds=40)
         _nothing_comes_twice(desk, clock, box)
-        assert box.recipients() == sorted([*people[1:], "operator@example.net"])
+        told = [str(each["To"]) for each in box.mails if SILENT not in str(each["Subject"])]
+        assert sorted(told) == sorted([*people[1:], "operator@example.net"])
     assert desk.rows("SELECT recipient, attempts FROM outbox_message WHERE state = 'refused'")[0][0] == people[0]
     _notices_are(desk, ["14d"])
     _end(desk)
@@ -107,13 +110,17 @@ def _nothing_comes_twice(desk: Deployment, clock: _Clock, box: Box) -> None:
     desk.act_with(clock.environment(box.port), "look_for_ends")
     swept = _beat_of(desk, SWEEP)
     wait_until(lambda: _beat_of(desk, SWEEP) != swept, what="another sweep", seconds=40)
-    assert len(box.mails) == before
-    assert len(set(box.ids())) == before
+    new = [str(each["Subject"]) for each in box.mails[before:]]
+    assert not [subject for subject in new if SILENT not in subject], new
+    assert len(set(box.ids())) == len(box.mails)
 
 
 def _notices_are(desk: Deployment, thresholds: list[str]) -> None:
     """Of each certificate exactly these."""
-    found = desk.rows("SELECT threshold, count(*), count(DISTINCT subject_id) FROM alerts_notice GROUP BY threshold")
+    found = desk.rows(
+        "SELECT threshold, count(*), count(DISTINCT subject_id) FROM alerts_notice "
+        "WHERE subject_kind = 'certificate' GROUP BY threshold"
+    )
     assert sorted(found) == [(each, CERTIFICATES, CERTIFICATES) for each in sorted(thresholds)]
 
 
