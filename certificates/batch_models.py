@@ -75,11 +75,11 @@ class Batch(models.Model):
 
 class ChunkQuerySet(LeaseQuerySet["Chunk"]):
     def to_check(self) -> Self:
-        return self.filter(state=Chunk.State.NEW, batch__state=Batch.State.CHECKING)
+        return self.filter(state=Chunk.State.NEW, batch__in=Batch.objects.filter(state=Batch.State.CHECKING))
 
     def to_issue(self) -> Self:
         """Those of running batches, and what was reserved before a batch was cancelled: that is finished."""
-        running = Q(state=Chunk.State.CHECKED, batch__state=Batch.State.RUNNING)
+        running = Q(state=Chunk.State.CHECKED, batch__in=Batch.objects.filter(state=Batch.State.RUNNING))
         return self.filter(running | Q(state=Chunk.State.RESERVED))
 
     def due(self, now: datetime) -> Self:

@@ -103,7 +103,7 @@ class RequestQuerySet(LeaseQuerySet["Request"]):
 
     def single(self) -> Self:
         """Those that are worked on one by one: not those that a chunk of a batch still has in hand."""
-        return self.exclude(chunk__state=Chunk.State.RESERVED)
+        return self.exclude(chunk__in=Chunk.objects.filter(state=Chunk.State.RESERVED))
 
     def due(self) -> Self:
         """Those that nobody holds and that need not wait any more, due longest first: since the last try, or since

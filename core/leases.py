@@ -33,13 +33,18 @@ class LeaseQuerySet(models.QuerySet[M]):
         return self.filter(lease_owner=owner)
 
     def claim(self, pk: Any, *, seconds: float) -> str | None:
-        """Take the row for `seconds` and return the new owner's name, or None where another was faster."""
+        """Take the row for `seconds` and return the new owner's name, or None where another was faster.
+
+        An UPDATE over joined tables finds its rows in a subquery, and PostgreSQL does not look again at that one when
+        it has waited for another claim to end: two would have the row. Raises `TypeError` for such a queryset.
+        """
         owner = f"{PROCESS}:{uuid.uuid4().hex[:12]}"
         now = clock.now()
-        taken = (
-            self.unheld(now)
-            .filter(pk=pk)
-            .update(lease_owner=owner, lease_until=now + timedelta(seconds=seconds), attempts=F("attempts") + 1)
+        free = self.unheld(now).filter(pk=pk)
+        if free.query.count_active_tables() > 1:
+            raise TypeError("a claim looks at one table: ask others by a subquery")
+        taken = free.update(
+            lease_owner=owner, lease_until=now + timedelta(seconds=seconds), attempts=F("attempts") + 1
         )
         return owner if taken else None
 
