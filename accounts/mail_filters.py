@@ -3,11 +3,11 @@
 import django_filters
 from django import forms
 
+from core.filtering import Select
 from outbox.models import Message
 from outbox.topics import Topic
 
 TEXT = {"class": "form-control", "autocomplete": "off"}
-SELECT = {"class": "form-select"}
 
 
 class MailFilter(django_filters.FilterSet):  # type: ignore[misc]  # django-filter publishes no types
@@ -15,10 +15,10 @@ class MailFilter(django_filters.FilterSet):  # type: ignore[misc]  # django-filt
         "recipient", "icontains", label="To", widget=forms.TextInput({**TEXT, "placeholder": "To whom"})
     )
     state = django_filters.ChoiceFilter(
-        label="State", choices=Message.State.choices, empty_label="Any state", widget=forms.Select(SELECT)
+        label="State", choices=Message.State.choices, empty_label="Any state", widget=Select()
     )
     topic = django_filters.ChoiceFilter(
-        label="About", choices=Topic.choices, empty_label="About anything", widget=forms.Select(SELECT)
+        label="About", choices=Topic.choices, empty_label="About anything", widget=Select()
     )
 
     class Meta:

@@ -12,7 +12,8 @@ from accounts.models import User, Vendor
 from alerts.models import Alert, AlertQuerySet, Kind
 from cas.models import Authority
 from core import clock
-from gateways.filters import picked, select, typed
+from core.filtering import ModelChoiceFilter, Select
+from gateways.filters import picked, typed
 from pki.eui import InvalidEui, read_eui
 
 SORTS = {"ends": "not_after", "renew": "renew_by", "noticed": "noticed_at"}
@@ -43,25 +44,25 @@ def ends_within(urgency: str, at: datetime) -> Q:
 
 class AlertFilter(django_filters.FilterSet):  # type: ignore[misc]  # django-filter publishes no types
     q = django_filters.CharFilter(method="search", label="EUI or name", widget=typed("EUI or name"))
-    kind = django_filters.ChoiceFilter(choices=Kind, label="Kind", empty_label="Any kind", widget=select())
-    vendor = django_filters.ModelChoiceFilter(
-        queryset=Vendor.objects.all(), label="Vendor", empty_label="Any vendor", widget=select()
+    kind = django_filters.ChoiceFilter(choices=Kind, label="Kind", empty_label="Any kind", widget=Select())
+    vendor = ModelChoiceFilter(
+        queryset=Vendor.objects.only("name"), label="Vendor", empty_label="Any vendor", widget=Select()
     )
     urgency = django_filters.ChoiceFilter(
-        choices=Urgency, method="urgent", label="End", empty_label="Any end", widget=select()
+        choices=Urgency, method="urgent", label="End", empty_label="Any end", widget=Select()
     )
-    authority = django_filters.ModelChoiceFilter(
+    authority = ModelChoiceFilter(
         label="Authority",
         queryset=lambda request: Authority.objects.visible_to(request.user).for_fleet().only("name").order_by("name"),
         empty_label="Any authority",
-        widget=select(),
+        widget=Select(),
     )
     muted = django_filters.ChoiceFilter(
         choices=[(MUTED, "Muted"), (HEARD, "Not muted")],
         method="mute",
         label="Mails",
         empty_label="Muted or not",
-        widget=select(),
+        widget=Select(),
     )
     threshold = django_filters.CharFilter(label="Threshold", widget=typed("30d", maxlength="20"))  # where a mail leads
 

@@ -8,9 +8,9 @@ from django.db.models import Max
 
 from audit.models import Record, RecordQuerySet
 from audit.sentences import SENTENCES, in_words
+from core.filtering import Select
 
 TEXT = {"class": "form-control", "autocomplete": "off"}
-SELECT = {"class": "form-select"}
 ACTIONS = sorted(((action, in_words(action)) for action in SENTENCES), key=lambda choice: choice[1])
 DAY = {"class": "form-control", "type": "date"}
 
@@ -29,15 +29,13 @@ class RecordFilter(django_filters.FilterSet):  # type: ignore[misc]  # django-fi
     who = django_filters.CharFilter(
         "actor_name", "icontains", label="Who", widget=forms.TextInput({**TEXT, "placeholder": "Who", "size": 12})
     )
-    action = django_filters.CharFilter(
-        "action", label="What", widget=forms.Select(SELECT, [("", "Anything done"), *ACTIONS])
-    )
+    action = django_filters.CharFilter("action", label="What", widget=Select([("", "Anything done"), *ACTIONS]))
     vendor = django_filters.ChoiceFilter(
         field_name="vendor_id",
         label="Vendor",
         choices=_vendors,
         empty_label="Any vendor",
-        widget=forms.Select(SELECT),
+        widget=Select(),
     )
     since = django_filters.DateFilter("at", method="from_day", label="From", widget=forms.DateInput(DAY, "%Y-%m-%d"))
     until = django_filters.DateFilter("at", method="to_day", label="To", widget=forms.DateInput(DAY, "%Y-%m-%d"))

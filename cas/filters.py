@@ -9,14 +9,11 @@ from django.db.models import QuerySet
 from accounts.models import User, Vendor
 from cas.models import Authority
 from core import clock
+from core.filtering import ModelChoiceFilter, Select
 
 SORTS = {"name": "name", "ends": "not_after", "new": "submitted_at"}
 DEFAULT_SORT = "-new"
 ENDS = [("over", "Ended"), *((str(days), f"Ends within {days} days") for days in (30, 90, 180, 365))]
-
-
-def _select() -> forms.Select:
-    return forms.Select(attrs={"class": "form-select"})
 
 
 class AuthorityFilter(django_filters.FilterSet):  # type: ignore[misc]  # django-filter publishes no types
@@ -27,15 +24,15 @@ class AuthorityFilter(django_filters.FilterSet):  # type: ignore[misc]  # django
             attrs={"class": "form-control", "placeholder": "Name or fingerprint", "autocomplete": "off"}
         ),
     )
-    vendor = django_filters.ModelChoiceFilter(queryset=Vendor.objects.all(), empty_label="Any vendor", widget=_select())
+    vendor = ModelChoiceFilter(queryset=Vendor.objects.only("name"), empty_label="Any vendor", widget=Select())
     state = django_filters.ChoiceFilter(
-        choices=Authority.State, label="State", empty_label="Any state", widget=_select()
+        choices=Authority.State, label="State", empty_label="Any state", widget=Select()
     )
     origin = django_filters.ChoiceFilter(
-        choices=Authority.Origin, label="Origin", empty_label="Any origin", widget=_select()
+        choices=Authority.Origin, label="Origin", empty_label="Any origin", widget=Select()
     )
     ends = django_filters.ChoiceFilter(
-        choices=ENDS, method="ending", label="End", empty_label="Any end", widget=_select()
+        choices=ENDS, method="ending", label="End", empty_label="Any end", widget=Select()
     )
 
     class Meta:

@@ -11,12 +11,12 @@ from accounts.models import Vendor
 from cas.models import Authority
 from certificates.models import Certificate, CertificateQuerySet, Request, RequestQuerySet, Standing
 from core import clock
+from core.filtering import ModelChoiceFilter, Select
 from gateways.filters import BlockFilter, days, profiles, tags_named, typed
 from gateways.models import Gateway
 from pki.errors import PkiError
 from pki.eui import read_eui
 
-SELECT = forms.Select(attrs={"class": "form-select"})
 CURRENT = "current"
 CERTIFICATE_SORTS = {"ends": "not_after", "made": "id"}
 REQUEST_SORTS = {"made": "id"}
@@ -40,7 +40,7 @@ def _day(lookup: str, label: str) -> Any:
 
 
 def _vendors() -> Any:
-    return django_filters.ModelChoiceFilter(queryset=Vendor.objects.all(), empty_label="Any vendor", widget=SELECT)
+    return ModelChoiceFilter(queryset=Vendor.objects.only("name"), empty_label="Any vendor", widget=Select())
 
 
 class _Scoped(django_filters.FilterSet):  # type: ignore[misc]  # django-filter publishes no types
@@ -57,24 +57,24 @@ class CertificateFilter(_Scoped):
         method="stand",
         label="State",
         empty_label="Any state",
-        widget=SELECT,
+        widget=Select(),
     )
     vendor = _vendors()
-    authority = django_filters.ModelChoiceFilter(
+    authority = ModelChoiceFilter(
         label="Authority",
         queryset=lambda request: Authority.objects.visible_to(request.user).for_fleet().only("name").order_by("name"),
         empty_label="Any authority",
-        widget=SELECT,
+        widget=Select(),
     )
     origin = django_filters.ChoiceFilter(
-        choices=Certificate.Origin, label="Origin", empty_label="Any origin", widget=SELECT
+        choices=Certificate.Origin, label="Origin", empty_label="Any origin", widget=Select()
     )
     profile = django_filters.ChoiceFilter(
         choices=lambda: profiles()[:-1],
         field_name="request__profile",
         label="Profile",
         empty_label="Any profile",
-        widget=SELECT,
+        widget=Select(),
     )
     block = BlockFilter(field_name="gateway__eui", label="EUI block", widget=typed("58A0CB", list="known-blocks"))
     model = django_filters.CharFilter(
@@ -126,7 +126,7 @@ class RequestFilter(_Scoped):
         label="EUI or name",
         widget=forms.TextInput(attrs={"class": "form-control", "placeholder": "EUI or name", "autocomplete": "off"}),
     )
-    state = django_filters.ChoiceFilter(choices=Request.State, label="State", empty_label="Any state", widget=SELECT)
+    state = django_filters.ChoiceFilter(choices=Request.State, label="State", empty_label="Any state", widget=Select())
     vendor = _vendors()
 
     class Meta:

@@ -6,10 +6,11 @@ import django_filters
 from django import forms
 
 from cas.models import Authority
-from certificates.filters import CURRENT, SELECT
+from certificates.filters import CURRENT
 from certificates.models import ServerCertificate, ServerStanding
 from certificates.server_models import ServerCertificateQuerySet
 from core import clock
+from core.filtering import ModelChoiceFilter, Select
 
 SORTS = {"ends": "not_after", "made": "id"}
 FILTERS = ("state", "authority")
@@ -30,10 +31,10 @@ class ServerFilter(django_filters.FilterSet):  # type: ignore[misc]  # django-fi
         method="stand",
         label="State",
         empty_label="Any state",
-        widget=SELECT,
+        widget=Select(),
     )
-    authority = django_filters.ModelChoiceFilter(
-        label="Authority", queryset=_authorities, empty_label="Any authority", widget=SELECT
+    authority = ModelChoiceFilter(
+        label="Authority", queryset=_authorities, empty_label="Any authority", widget=Select()
     )
 
     class Meta:

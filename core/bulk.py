@@ -81,12 +81,10 @@ def indexes_built_last(*chosen: type[models.Model]) -> Iterator[None]:
 
 
 def copied_out(queryset: "models.QuerySet[Any, Any]") -> Iterator[bytes]:
-    """The rows of a `values_list` as lines of CSV, written by PostgreSQL as it reads them by an index: nothing is
-    sorted or hashed first, so the first line comes at once. Only there."""
+    """The rows of a `values_list` as lines of CSV, written by PostgreSQL, which may sort all of them before the first
+    one comes. Only there."""
     sql, values = queryset.query.sql_with_params()
     with transaction.atomic(), connection.cursor() as cursor:
-        for plan in ("sort", "hashjoin", "mergejoin"):
-            cursor.execute(f"SET LOCAL enable_{plan} = off")
         statement = ClientCursor(connection.connection).mogrify(sql, values)
         with cursor.copy(f"COPY ({statement}) TO STDOUT (FORMAT csv)") as copy:
             yield from map(bytes, copy)

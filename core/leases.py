@@ -43,9 +43,7 @@ class LeaseQuerySet(models.QuerySet[M]):
         free = self.unheld(now).filter(pk=pk)
         if free.query.count_active_tables() > 1:
             raise TypeError("a claim looks at one table: ask others by a subquery")
-        taken = free.update(
-            lease_owner=owner, lease_until=now + timedelta(seconds=seconds), attempts=F("attempts") + 1
-        )
+        taken = free.update(lease_owner=owner, lease_until=now + timedelta(seconds=seconds), attempts=F("attempts") + 1)
         return owner if taken else None
 
     def prolong(self, owner: str, *, seconds: float) -> None:

@@ -12,6 +12,7 @@ from accounts.models import User, Vendor
 from cas.models import Authority
 from cas.services.profiles import offered
 from core import clock
+from core.filtering import ModelChoiceFilter, Select
 from gateways.models import EuiBlock, Gateway, GatewayQuerySet, Standing, Tag
 from pki.errors import PkiError
 from pki.eui_blocks import Block, read_block
@@ -37,10 +38,6 @@ CHOOSING = (  # what in the list's address says which gateways are meant
     "q", "vendor", "state", "authority", "profile", "block", "model", "tag", "days_min", "days_max", "seen",
     "certified", "pick", "everything",
 )  # fmt: skip
-
-
-def select() -> forms.Select:
-    return forms.Select(attrs={"class": "form-select"})
 
 
 def typed(placeholder: str, **attributes: str) -> forms.TextInput:
@@ -91,21 +88,21 @@ def tags_named(name: str, user: User) -> list[int]:
 
 class GatewayFilter(django_filters.FilterSet):  # type: ignore[misc]  # as above
     q = django_filters.CharFilter(method="search", label="EUI or name", widget=typed("EUI or name"))
-    vendor = django_filters.ModelChoiceFilter(
-        queryset=Vendor.objects.all(), label="Vendor", empty_label="Any vendor", widget=select()
+    vendor = ModelChoiceFilter(
+        queryset=Vendor.objects.only("name"), label="Vendor", empty_label="Any vendor", widget=Select()
     )
     state = django_filters.ChoiceFilter(
-        choices=Standing, method="stand", label="State", empty_label="Any state", widget=select()
+        choices=Standing, method="stand", label="State", empty_label="Any state", widget=Select()
     )
-    authority = django_filters.ModelChoiceFilter(
+    authority = ModelChoiceFilter(
         field_name="current_authority",
         label="Authority",
         queryset=lambda request: Authority.objects.visible_to(request.user).for_fleet().only("name").order_by("name"),
         empty_label="Any authority",
-        widget=select(),
+        widget=Select(),
     )
     profile = django_filters.ChoiceFilter(
-        choices=profiles, method="issue", label="Profile", empty_label="Any profile", widget=select()
+        choices=profiles, method="issue", label="Profile", empty_label="Any profile", widget=Select()
     )
     block = BlockFilter(field_name="eui", label="EUI block", widget=typed("58A0CB", list="known-blocks"))
     model = django_filters.CharFilter(label="Model", widget=typed("", list="known-models", maxlength="80"))
@@ -113,14 +110,14 @@ class GatewayFilter(django_filters.FilterSet):  # type: ignore[misc]  # as above
     days_min = days("Days left, at least", "last_at_least")
     days_max = days("Days left, at most", "last_at_most")
     seen = django_filters.ChoiceFilter(
-        choices=SEEN, method="see", label="Last seen", empty_label="At any time", widget=select()
+        choices=SEEN, method="see", label="Last seen", empty_label="At any time", widget=Select()
     )
     certified = django_filters.ChoiceFilter(
         choices=[(NEVER, "Never had one")],
         method="certify",
         label="Certificates",
         empty_label="Whether or not it had one",
-        widget=select(),
+        widget=Select(),
     )
 
     more = ("authority", "profile", "block", "model", "tag", "days_min", "days_max", "seen", "certified")

@@ -93,15 +93,11 @@ class GatewayQuerySet(models.QuerySet["Gateway"]):
         return self.filter(current_not_after__isnull=True).exclude(certificates__isnull=False)
 
     def listed(self) -> Self:
-        """With what a row of a list shows, and no more. Tags come by `with_tags`."""
+        """With what a row of a list shows, and no more. Tags come by `name_tags`."""
         return self.select_related("vendor", "current_authority").only(
             "eui", "name", "model", "vendor__name", "current_authority__name", "current_not_after", "retired_at",
             "last_seen_at",
         )  # fmt: skip
-
-    def with_tags(self) -> Self:
-        """With the tags of the rows, by one query more."""
-        return self.prefetch_related("tags")
 
     def disputed(self) -> Self:
         return self.filter(models.Exists(Dispute.objects.open().filter(gateway=models.OuterRef("pk"))))
@@ -162,6 +158,8 @@ class Gateway(models.Model):
     last_seen_sha256 = models.CharField(max_length=64, blank=True)  # of the leaf that it showed then
     sightings = models.PositiveIntegerField(default=0)
 
+    tag_names: Sequence[str]  # by `name_tags`
+
     objects = GatewayQuerySet.as_manager()
 
     class Meta:
@@ -186,13 +184,18 @@ class Gateway(models.Model):
         return self.eui
 
     @property
-    def tag_names(self) -> list[str]:
-        """Without a query for a row `with_tags`."""
-        return [tag.name for tag in self.tags.all()]
-
-    @property
     def standing(self) -> Standing:
         return standing_of(self.current_not_after, self.retired_at, clock.now())
+
+
+def name_tags(gateways: Sequence[Gateway]) -> None:
+    """Give each of a page's rows the names of its tags, by one query for all."""
+    named: dict[int, list[str]] = {gateway.pk: [] for gateway in gateways}
+    through = Gateway.tags.through.objects.filter(gateway__in=list(named)).order_by("tag__name")
+    for pk, name in through.values_list("gateway_id", "tag__name"):
+        named[pk].append(name)
+    for gateway in gateways:
+        gateway.tag_names = named[gateway.pk]
 
 
 def standing_of(ends: datetime | None, retired_at: datetime | None, now: datetime) -> Standing:

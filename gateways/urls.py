@@ -8,6 +8,7 @@ app_name = "gateways"
 urlpatterns: list[URLPattern] = [
     path("", lists.list_gateways, name="list"),
     path("export.csv", lists.export, name="export"),
+    path("proposals/", lists.propose, name="proposals"),
     path("tag/", tagging.tag, name="tag"),
     path("register/", gateways.register, name="register"),
     path("register/reading/", gateways.reading, name="reading"),

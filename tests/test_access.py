@@ -107,6 +107,7 @@ ENTRIES: dict[str, Entry] = {
     "certificates:batch_archive": Entry(POST_ONLY, ("batch.pk",)),
     "certificates:batch_receipt": Entry(POST_ONLY, ("batch.pk",)),
     "gateways:list": Entry(ALL),
+    "gateways:proposals": Entry(ALL, is_page=False),
     "gateways:export": Entry(ALL, is_page=False),
     "gateways:tag": Entry(HANDS),
     "gateways:register": Entry(HANDS),

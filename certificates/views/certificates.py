@@ -29,7 +29,6 @@ from core.bell import ring
 from core.forms import attempt
 from core.pages import page, with_address
 from core.patience import TooSlow
-from gateways.filters import proposals
 from gateways.models import Gateway
 from outbox.tasks import send_due
 
@@ -50,7 +49,6 @@ def list_certificates(request: SignedInRequest) -> HttpResponse:
     chosen, rows = filters.certificates(request.GET, request=request)
     names = ("state", "vendor", *chosen.more)
     context: dict[str, Any] = {"filter": chosen, "filters": filters_in_use(request.GET, *names)}
-    context["proposals"] = proposals(request.user)
     status = 200
     try:
         listed = rows.listed(clock.now())

@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +114,20 @@ def at(counts: dict[int, int], key: int) -> int:
 def percent(share: float) -> str:
     """`1.4 %`; what rounds to nothing is shown as `<0.1 %`."""
     return "<0.1 %" if 0 < share < 0.0005 else f"{share * 100:.1f} %"
+
+
+@register.filter
+@lru_cache(typed=True)  # the same word may be of two enums
+def dot(state: Any) -> SafeString:
+    """How something stands, in a word with a dot before it: `state` is of an enum whose members have a `tone`."""
+    return format_html('<span class="c-dot c-dot-{}">{}</span>', state.tone, state.label)
+
+
+@register.filter
+def clipped(words: object, length: int) -> str:
+    """The beginning of `words`, `length` characters at most, with an ellipsis where something is left out."""
+    text = str(words)
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 @register.filter

@@ -48,7 +48,7 @@ def read_tags(text: str, *, field: str = "tags") -> list[str]:
 def preview(chosen: GatewayQuerySet) -> Preview:
     """What tagging `chosen` touches."""
     count = chosen.order_by()[: MOST + 1].count()
-    sample = chosen.order_by("eui").only("eui", "name").with_tags()[:SAMPLE]
+    sample = chosen.order_by("eui").only("eui", "name")[:SAMPLE]
     tags = _in_use(chosen) if count <= MOST else []
     return Preview(min(count, MOST), count > MOST, tuple(sample), tuple(tags))
 

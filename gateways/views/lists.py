@@ -16,7 +16,7 @@ from core.pages import page, with_address
 from core.patience import TooSlow
 from gateways.export_bulk import copied_rows
 from gateways.filters import CHOOSING, DEFAULT_SORT, SORTS, filtered, proposals
-from gateways.models import Dispute, Gateway, GatewayQuerySet, Standing, standing_of
+from gateways.models import Dispute, Gateway, GatewayQuerySet, Standing, name_tags, standing_of
 
 COLUMNS = ("EUI", "Name", "Model", "Vendor", "Authority", "Profile", "Ends", "State", "Last seen", "Tags")
 LABELS = {state: state.label for state in Standing}  # a million times, the enum's own way takes a second
@@ -33,15 +33,22 @@ def list_gateways(request: SignedInRequest) -> HttpResponse:
     disputes = Dispute.objects.open().count() if request.user.sees_all else 0
     parts = sum(1 for name in CHOOSING if name != "q" and request.GET.get(name))
     context: dict[str, Any] = {"filter": chosen, "chosen_parts": parts, "disputes": disputes}
-    context["proposals"] = proposals(request.user)
     status = 200
     try:
-        rows = gateways.listed().with_tags()
-        context["page"] = keyset.paginate(rows, request.GET, sorts=SORTS, default=DEFAULT_SORT)
+        found = keyset.paginate(gateways.listed(), request.GET, sorts=SORTS, default=DEFAULT_SORT)
+        name_tags(found.rows)
+        context["page"] = found
     except TooSlow as slow:
         context["too_slow"], status = slow, slow.status
     answer = page(request, "gateways/list.html", context, fragment="gateways/_list.html", status=status)
     return with_address(answer, request)
+
+
+@require_GET
+@allowed("read")
+def propose(request: SignedInRequest) -> HttpResponse:
+    """What one may write into the filters of gateways and certificates: asked for when somebody opens them."""
+    return page(request, "ui/_proposals.html", {"proposals": proposals(request.user)})
 
 
 @require_GET

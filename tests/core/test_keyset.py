@@ -92,3 +92,9 @@ def test_many_rows_are_not_counted_one_by_one(rows: GatewayQuerySet, monkeypatch
 
 def test_a_guess_has_three_digits() -> None:
     assert [counting.rounded(number) for number in (7, 999, 1234, 411_873)] == [7, 999, 1230, 412_000]
+
+
+def test_what_would_cost_too_much_is_not_counted_at_all(rows: GatewayQuerySet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page waits for the count: where the planner says that it is long, its guess stands there."""
+    monkeypatch.setattr(counting, "CHEAP", 0)
+    assert page(rows).counted.is_estimate == (connection.vendor == "postgresql")

@@ -1,11 +1,13 @@
 """The one filter of gateways: each part alone, together, and what was picked by hand. Runs on both databases."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.http import QueryDict
+from django.test import Client
 
 from accounts.models import User, Vendor
 from cas.models import Authority
@@ -117,3 +119,14 @@ def test_it_takes_plain_values_too(fleet: list[Gateway], operator: User) -> None
     data: dict[str, Any] = {"model": "indoor", "pick": [str(fleet[1].pk)]}
     _, found = filtered(data, request=SimpleNamespace(user=operator))
     assert [row.pk for row in found] == [fleet[1].pk]
+
+
+def test_what_one_may_write_is_proposed_out_of_what_one_sees(
+    client_of: Callable[[User], Client], operator: User, vendor_user: User, vendor: Vendor, other_vendor: Vendor
+) -> None:
+    for owner, eui, model in ((vendor, "58A0CBFFFE0000A1", "mine"), (other_vendor, "58A0CBFFFE0000A2", "theirs")):
+        gateway = Gateway.objects.create(eui=eui, vendor=owner, model=model)
+        gateway.tags.add(Tag.objects.create(vendor=owner, name=f"{model} too"))
+    for user, seen in ((operator, {"mine", "mine too", "theirs", "theirs too"}), (vendor_user, {"mine", "mine too"})):
+        page = client_of(user).get("/gateways/proposals/").content.decode()
+        assert {word for word in ("mine", "mine too", "theirs", "theirs too") if f'value="{word}"' in page} == seen
