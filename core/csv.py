@@ -2,9 +2,11 @@
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from io import StringIO
-from itertools import chain, islice
+from itertools import chain, islice, repeat
+from typing import Any
 
 from django.http import StreamingHttpResponse
 
@@ -50,10 +52,32 @@ def relayed(lines: Iterable[bytes]) -> Iterator[str]:
             yield _written([harmless(cell) for cell in row] for row in csv.reader(StringIO(text, newline="")))
 
 
-def begun(rows: Iterable[Iterable[object]]) -> Iterator[Iterable[object]]:
-    """The same rows, of which the first is there: what goes wrong at the start can still be told on a page."""
-    left = iter(rows)
-    return chain(list(islice(left, 1)), left)
+def of_list(
+    columns: Iterable[str],
+    parts: Iterator[tuple[Sequence[Any], Any]],
+    *,
+    in_words: Callable[[Sequence[Any]], Iterable[Iterable[object]]],
+    copied: Callable[[Any], Iterable[bytes]],
+) -> Iterator[str]:
+    """The lines of a whole list, of `keyset.exported`: rows by `in_words`, and the rest as the database writes it. The
+    first rows are read here, where a list that takes too long is still answered by a page."""
+    begun = [next(parts)]
+    heads = chain([columns], repeat(None))
+    numbered = zip(heads, chain(begun, parts), strict=False)
+    return chain.from_iterable(_of_part(head, in_words(rows), rest, copied) for head, (rows, rest) in numbered)
+
+
+def _of_part(
+    head: Iterable[str] | None, rows: Iterable[Iterable[object]], rest: Any, copied: Callable[[Any], Iterable[bytes]]
+) -> Iterator[str]:
+    yield from lines(head, rows)
+    if rest is not None:
+        yield from relayed(copied(rest))
+
+
+def iso(instant: datetime | None) -> str:
+    """An instant in UTC as `bulk.iso` makes the database write it."""
+    return f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if instant else ""
 
 
 def _is_harmless(text: str) -> bool:

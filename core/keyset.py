@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.db.models import F, Model, QuerySet
 from django.db.models.expressions import OrderBy
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
@@ -111,11 +112,14 @@ def chunks(
         yield from _chunks_of(part, order, columns, size)
 
 
-def openings(
+def exported(
     queryset: QuerySet[M], query: QueryDict, *, columns: Sequence[str], sorts: Mapping[str, str], default: str
 ) -> "Iterator[tuple[list[tuple[Any, ...]], QuerySet[M] | None]]":
-    """The same for who reads the rest in a way of its own: of each part the first rows, and all that stand behind them,
-    in their order."""
+    """The same for `csv.of_list`: on PostgreSQL, of each part the first rows and all that stand behind them, which it
+    writes by itself."""
+    if connection.vendor != "postgresql":
+        yield from ((rows, None) for rows in chunks(queryset, query, columns=columns, sorts=sorts, default=default))
+        return
     sort = _sort(query, sorts, default)
     order = _Order(sorts[sort.removeprefix("-")], sort.startswith("-"))
     for part in order.parts(queryset):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from django.contrib.postgres.aggregates import StringAgg
-from django.db.models import Case, CharField, Func, QuerySet, Value, When
+from django.db.models import Case, QuerySet, Value, When
 
 from core import bulk
 from gateways.models import SOON, Gateway, Standing
@@ -21,18 +21,10 @@ def copied_rows(gateways: "QuerySet[Gateway]", now: datetime) -> Iterator[bytes]
         default=Value(Standing.VALID.label),
     )
     tags = StringAgg("tags__name", ", ", order_by="tags__name")
-    columns = gateways.annotate(state=state, ends=_iso(ends), seen=_iso("last_seen_at"), words=tags)
+    columns = gateways.annotate(state=state, ends=bulk.iso(ends), seen=bulk.iso("last_seen_at"), words=tags)
     return bulk.copied_out(
         columns.values_list(
             "eui", "name", "model", "vendor__name", "current_authority__name", "current_profile", "ends", "state",
             "seen", "words",
         )
     )  # fmt: skip
-
-
-def _iso(column: str) -> Func:
-    return Func(
-        column,
-        template="""to_char(%(expressions)s AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')""",
-        output_field=CharField(),
-    )

@@ -1,6 +1,8 @@
 """Certificates: lists, what they are, and handing them over."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from functools import partial
 from ssl import DER_cert_to_PEM_cert
 from typing import Any
 
@@ -19,8 +21,9 @@ from audit.models import Record
 from cas.tasks import renew_list
 from certificates import filters, services
 from certificates.drawing import draw_history, draw_path
+from certificates.export_bulk import copied_rows
 from certificates.forms import RecordForm, RevokeForm, RevokeManyForm
-from certificates.models import Certificate, CertificateQuerySet, Request, Standing, standing_of
+from certificates.models import Certificate, Request, Standing, standing_of
 from certificates.presented import presented
 from certificates.services import bulk_revocation
 from certificates.views.requests import filters_in_use
@@ -63,20 +66,19 @@ def list_certificates(request: SignedInRequest) -> HttpResponse:
 @allowed("read")
 def export(request: SignedInRequest) -> StreamingHttpResponse:
     """Exactly the rows of the list, in its order."""
-    _, rows = filters.certificates(request.GET, request=request)
-    return csv.attachment("certificates.csv", COLUMNS, csv.begun(_csv_rows(rows, request)))
-
-
-def _csv_rows(certificates: CertificateQuerySet, request: SignedInRequest) -> Iterator[tuple[object, ...]]:
     now = clock.now()
-    rows = certificates.with_successor(now)
-    sorts = filters.CERTIFICATE_SORTS
-    for chunk in keyset.chunks(rows, request.GET, columns=FIELDS, sorts=sorts, default="ends"):
-        for eui, name, owner, vendor_id, vendor, authority, serial, since, ends, revoked, superseded, origin in chunk:
-            state = LABELS[standing_of(ends, revoked, now, is_superseded=superseded)]
-            shown = name if owner == vendor_id else ""  # what the new owner wrote is none of the former one's business
-            words = ORIGINS[origin]
-            yield eui, shown, vendor, authority, serial, since.isoformat(), ends.isoformat(), state, words
+    _, chosen = filters.certificates(request.GET, request=request)
+    sorts, rows = filters.CERTIFICATE_SORTS, chosen.with_successor(now)
+    parts = keyset.exported(rows, request.GET, columns=FIELDS, sorts=sorts, default="ends")
+    texts = csv.of_list(COLUMNS, parts, in_words=partial(_in_words, now=now), copied=partial(copied_rows, now=now))
+    return csv.streamed("certificates.csv", texts)
+
+
+def _in_words(rows: Sequence[tuple[Any, ...]], now: datetime) -> Iterator[tuple[object, ...]]:
+    for eui, name, owner, vendor_id, vendor, authority, serial, since, ends, revoked, superseded, origin in rows:
+        state = LABELS[standing_of(ends, revoked, now, is_superseded=superseded)]
+        shown = name if owner == vendor_id else ""  # what the new owner wrote is none of the former one's business
+        yield eui, shown, vendor, authority, serial, csv.iso(since), csv.iso(ends), state, ORIGINS[origin]
 
 
 @require_GET

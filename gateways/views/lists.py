@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from itertools import chain, repeat
+from functools import partial
 from typing import Any
 
-from django.db import connection
-from django.db.models import QuerySet
 from django.http import HttpResponse, StreamingHttpResponse
 from django.views.decorators.http import require_GET
 
@@ -16,7 +14,7 @@ from core.pages import page, with_address
 from core.patience import TooSlow
 from gateways.export_bulk import copied_rows
 from gateways.filters import CHOOSING, DEFAULT_SORT, SORTS, filtered, proposals
-from gateways.models import Dispute, Gateway, GatewayQuerySet, Standing, name_tags, standing_of
+from gateways.models import Dispute, Gateway, Standing, name_tags, standing_of
 
 COLUMNS = ("EUI", "Name", "Model", "Vendor", "Authority", "Profile", "Ends", "State", "Last seen", "Tags")
 LABELS = {state: state.label for state in Standing}  # a million times, the enum's own way takes a second
@@ -55,41 +53,18 @@ def propose(request: SignedInRequest) -> HttpResponse:
 @allowed("read")
 def export(request: SignedInRequest) -> StreamingHttpResponse:
     """Exactly the rows of the list, in its order."""
+    now = clock.now()
     _, gateways = filtered(request.GET, request=request)
-    if connection.vendor == "postgresql":
-        return csv.streamed("gateways.csv", _copied(gateways, request))
-    return csv.attachment("gateways.csv", COLUMNS, csv.begun(_csv_rows(gateways, request)))
-
-
-def _csv_rows(gateways: GatewayQuerySet, request: SignedInRequest) -> Iterator[tuple[object, ...]]:
-    now = clock.now()
-    for chunk in keyset.chunks(gateways, request.GET, columns=FIELDS, sorts=SORTS, default=DEFAULT_SORT):
-        yield from _in_words(chunk, now)
-
-
-def _copied(gateways: GatewayQuerySet, request: SignedInRequest) -> Iterator[str]:
-    """The first rows as everywhere, at once or with a word why not; the others as PostgreSQL writes them."""
-    now = clock.now()
-    openings = keyset.openings(gateways, request.GET, columns=FIELDS, sorts=SORTS, default=DEFAULT_SORT)
-    begun = [next(openings)]  # here, where a list that takes too long is still answered by a page
-    heads = chain([COLUMNS], repeat(None))
-    parts = zip(heads, chain(begun, openings), strict=False)
-    return chain.from_iterable(_part(head, rows, rest, now) for head, (rows, rest) in parts)
-
-
-def _part(
-    head: Sequence[str] | None, rows: Sequence[tuple[Any, ...]], rest: "QuerySet[Gateway] | None", now: datetime
-) -> Iterator[str]:
-    yield from csv.lines(head, _in_words(rows, now))
-    if rest is not None:
-        yield from csv.relayed(copied_rows(rest, now))
+    parts = keyset.exported(gateways, request.GET, columns=FIELDS, sorts=SORTS, default=DEFAULT_SORT)
+    texts = csv.of_list(COLUMNS, parts, in_words=partial(_in_words, now=now), copied=partial(copied_rows, now=now))
+    return csv.streamed("gateways.csv", texts)
 
 
 def _in_words(rows: Sequence[tuple[Any, ...]], now: datetime) -> Iterator[tuple[object, ...]]:
     tags = _tags([row[0] for row in rows])
     for pk, eui, name, model, vendor, authority, profile, ends, retired, seen in rows:
         state = LABELS[standing_of(ends, retired, now)]
-        yield eui, name, model, vendor, authority, profile, _text(ends), state, _text(seen), tags.get(pk, "")
+        yield eui, name, model, vendor, authority, profile, csv.iso(ends), state, csv.iso(seen), tags.get(pk, "")
 
 
 def _tags(pks: list[int]) -> dict[int, str]:
@@ -99,7 +74,3 @@ def _tags(pks: list[int]) -> dict[int, str]:
     for pk, name in rows.values_list("gateway_id", "tag__name"):
         found[pk] = f"{found[pk]}, {name}" if pk in found else name
     return found
-
-
-def _text(instant: datetime | None) -> str:
-    return f"{instant:%Y-%m-%dT%H:%M:%SZ}" if instant else ""
