@@ -67,11 +67,13 @@ def find(words: str, user: User) -> list[Hit]:
 
 
 def _gateways(words: str, user: User) -> Iterable[Hit]:
-    found = Gateway.objects.visible_to(user).select_related("vendor")
-    # of two characters, an index knows beginnings only
-    matching = found.matching(words) if len(words) > TWO else found.filter(name__istartswith=words)
+    if len(words) <= TWO:  # the index of parts knows three: with less, too many would be looked at
+        return
+    matching = Gateway.objects.visible_to(user).select_related("vendor").matching(words)
     # any of them: to sort thousands for five is most of the time that this may take
-    for gateway in sorted(matching.order_by()[:EACH], key=lambda each: each.eui):
+    with patience.by_indexes():
+        any_of_them = list(matching.order_by()[:EACH])
+    for gateway in sorted(any_of_them, key=lambda each: each.eui):
         more = ", ".join(part for part in (gateway.name, gateway.vendor.name) if part)
         yield Hit("Gateway", "router", gateway.eui, more, reverse("gateways:detail", args=[gateway.pk]))
 
