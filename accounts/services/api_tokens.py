@@ -72,8 +72,12 @@ def find_token(secret: str) -> ApiToken | None:
     if not secret.startswith(PREFIX) or len(secret) > 100:
         return None
     secret_hash = hash_of(secret)
+    return MEMORY.find(secret_hash, lambda: _usable(secret_hash))
+
+
+def _usable(secret_hash: str) -> ApiToken | None:
     usable = ApiToken.objects.usable_at(clock.now()).select_related("owner__vendor", "vendor")
-    return MEMORY.find(secret_hash, lambda: usable.filter(token_hash=secret_hash).first())
+    return usable.filter(token_hash=secret_hash).first()
 
 
 def acting_as(token: ApiToken) -> User:

@@ -79,6 +79,7 @@ def test_nothing_is_found_where_nothing_fits(fleet: list[Gateway], operator: Use
 
 
 def test_more_gateways_take_no_more_queries(fleet: list[Gateway], vendor: Vendor, operator: User) -> None:
+    find("8011", operator)  # whether there is an index of parts is asked once
     with CaptureQueriesContext(connection) as few:
         find("8011", operator)
     Gateway.objects.bulk_create(Gateway(eui=f"58A0CB80110{number:05X}", vendor=vendor) for number in range(50))
