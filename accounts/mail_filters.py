@@ -1,9 +1,8 @@
 """What the log of mails can be narrowed to."""
 
 import django_filters
-from django import forms
 
-from core.filtering import Select
+from core.filtering import Select, TextInput
 from outbox.models import Message
 from outbox.topics import Topic
 
@@ -12,7 +11,7 @@ TEXT = {"class": "form-control", "autocomplete": "off"}
 
 class MailFilter(django_filters.FilterSet):  # type: ignore[misc]  # django-filter publishes no types
     to = django_filters.CharFilter(
-        "recipient", "icontains", label="To", widget=forms.TextInput({**TEXT, "placeholder": "To whom"})
+        "recipient", "icontains", label="To", widget=TextInput({**TEXT, "placeholder": "To whom"})
     )
     state = django_filters.ChoiceFilter(
         label="State", choices=Message.State.choices, empty_label="Any state", widget=Select()

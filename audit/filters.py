@@ -3,12 +3,11 @@
 from datetime import UTC, date, datetime, time, timedelta
 
 import django_filters
-from django import forms
 from django.db.models import Max
 
 from audit.models import Record, RecordQuerySet
 from audit.sentences import SENTENCES, in_words
-from core.filtering import Select
+from core.filtering import DateInput, Select, TextInput
 
 TEXT = {"class": "form-control", "autocomplete": "off"}
 ACTIONS = sorted(((action, in_words(action)) for action in SENTENCES), key=lambda choice: choice[1])
@@ -24,10 +23,10 @@ def _vendors() -> list[tuple[str, str]]:
 
 class RecordFilter(django_filters.FilterSet):  # type: ignore[misc]  # django-filter publishes no types
     subject = django_filters.CharFilter(
-        "subject_name", "icontains", label="About", widget=forms.TextInput({**TEXT, "placeholder": "About what"})
+        "subject_name", "icontains", label="About", widget=TextInput({**TEXT, "placeholder": "About what"})
     )
     who = django_filters.CharFilter(
-        "actor_name", "icontains", label="Who", widget=forms.TextInput({**TEXT, "placeholder": "Who", "size": 12})
+        "actor_name", "icontains", label="Who", widget=TextInput({**TEXT, "placeholder": "Who", "size": 12})
     )
     action = django_filters.CharFilter("action", label="What", widget=Select([("", "Anything done"), *ACTIONS]))
     vendor = django_filters.ChoiceFilter(
@@ -37,8 +36,8 @@ class RecordFilter(django_filters.FilterSet):  # type: ignore[misc]  # django-fi
         empty_label="Any vendor",
         widget=Select(),
     )
-    since = django_filters.DateFilter("at", method="from_day", label="From", widget=forms.DateInput(DAY, "%Y-%m-%d"))
-    until = django_filters.DateFilter("at", method="to_day", label="To", widget=forms.DateInput(DAY, "%Y-%m-%d"))
+    since = django_filters.DateFilter("at", method="from_day", label="From", widget=DateInput(DAY, "%Y-%m-%d"))
+    until = django_filters.DateFilter("at", method="to_day", label="To", widget=DateInput(DAY, "%Y-%m-%d"))
 
     class Meta:
         model = Record

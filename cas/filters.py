@@ -3,13 +3,12 @@
 from typing import Any
 
 import django_filters
-from django import forms
 from django.db.models import QuerySet
 
 from accounts.models import User, Vendor
 from cas.models import Authority
 from core import clock
-from core.filtering import ModelChoiceFilter, Select
+from core.filtering import ModelChoiceFilter, Select, TextInput
 
 SORTS = {"name": "name", "ends": "not_after", "new": "submitted_at"}
 DEFAULT_SORT = "-new"
@@ -20,9 +19,7 @@ class AuthorityFilter(django_filters.FilterSet):  # type: ignore[misc]  # django
     q = django_filters.CharFilter(
         method="search",
         label="Name or fingerprint",
-        widget=forms.TextInput(
-            attrs={"class": "form-control", "placeholder": "Name or fingerprint", "autocomplete": "off"}
-        ),
+        widget=TextInput(attrs={"class": "form-control", "placeholder": "Name or fingerprint", "autocomplete": "off"}),
     )
     vendor = ModelChoiceFilter(queryset=Vendor.objects.only("name"), empty_label="Any vendor", widget=Select())
     state = django_filters.ChoiceFilter(

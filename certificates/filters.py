@@ -4,14 +4,13 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import django_filters
-from django import forms
 from django.db.models import Exists, F, OuterRef, Q
 
 from accounts.models import Vendor
 from cas.models import Authority
 from certificates.models import Certificate, CertificateQuerySet, Request, RequestQuerySet, Standing
 from core import clock
-from core.filtering import ModelChoiceFilter, Select
+from core.filtering import DateInput, ModelChoiceFilter, Select, TextInput
 from gateways.filters import BlockFilter, days, profiles, tags_named, typed
 from gateways.models import Gateway
 from pki.errors import PkiError
@@ -31,11 +30,11 @@ class _Midnight(django_filters.DateFilter):  # type: ignore[misc]  # django-filt
 
 def _search() -> Any:
     attributes = {"class": "form-control", "placeholder": "EUI or serial", "autocomplete": "off"}
-    return django_filters.CharFilter(method="search", label="EUI or serial", widget=forms.TextInput(attrs=attributes))
+    return django_filters.CharFilter(method="search", label="EUI or serial", widget=TextInput(attrs=attributes))
 
 
 def _day(lookup: str, label: str) -> Any:
-    widget = forms.DateInput(attrs={"type": "date", "class": "form-control"})
+    widget = DateInput(attrs={"type": "date", "class": "form-control"})
     return _Midnight(field_name="not_after", lookup_expr=lookup, label=label, widget=widget)
 
 
@@ -124,7 +123,7 @@ class RequestFilter(_Scoped):
     q = django_filters.CharFilter(
         method="search",
         label="EUI or name",
-        widget=forms.TextInput(attrs={"class": "form-control", "placeholder": "EUI or name", "autocomplete": "off"}),
+        widget=TextInput(attrs={"class": "form-control", "placeholder": "EUI or name", "autocomplete": "off"}),
     )
     state = django_filters.ChoiceFilter(choices=Request.State, label="State", empty_label="Any state", widget=Select())
     vendor = _vendors()

@@ -3,14 +3,13 @@
 from typing import Any
 
 import django_filters
-from django import forms
 
 from cas.models import Authority
 from certificates.filters import CURRENT
 from certificates.models import ServerCertificate, ServerStanding
 from certificates.server_models import ServerCertificateQuerySet
 from core import clock
-from core.filtering import ModelChoiceFilter, Select
+from core.filtering import ModelChoiceFilter, Select, TextInput
 
 SORTS = {"ends": "not_after", "made": "id"}
 FILTERS = ("state", "authority")
@@ -24,7 +23,7 @@ class ServerFilter(django_filters.FilterSet):  # type: ignore[misc]  # django-fi
     q = django_filters.CharFilter(
         method="search",
         label="Host or serial",
-        widget=forms.TextInput(attrs={"class": "form-control", "placeholder": "Host or serial", "autocomplete": "off"}),
+        widget=TextInput(attrs={"class": "form-control", "placeholder": "Host or serial", "autocomplete": "off"}),
     )
     state = django_filters.ChoiceFilter(
         choices=[(CURRENT, "Current"), *ServerStanding.choices],

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from core import patience
 
 EXACT = 100_000  # rows that are counted one by one
+SOME = 1_000  # that are counted where counting more takes long
 CHEAP = 5_000  # what counting may cost in the planner's own unit: 10 to 20 ms, the page waits for it
 BUDGET = 0.025  # seconds after which it is stopped, where the planner was wrong
 
@@ -44,9 +45,17 @@ def _on_postgresql(rows: "QuerySet[Any, Any]") -> Counted:
 
 
 def _elsewhere(rows: "QuerySet[Any, Any]") -> Counted:
-    """SQLite guesses nothing: it counts up to a limit."""
-    number = rows[: EXACT + 1].count()
-    return Counted(min(number, EXACT), is_capped=number > EXACT)
+    """SQLite guesses nothing: it counts up to a limit, and up to a lower one where that takes long."""
+    try:
+        with patience.at_most(BUDGET):
+            return _up_to(EXACT, rows)
+    except patience.TooSlow:
+        return _up_to(SOME, rows)
+
+
+def _up_to(most: int, rows: "QuerySet[Any, Any]") -> Counted:
+    number = rows[: most + 1].count()
+    return Counted(min(number, most), is_capped=number > most)
 
 
 def _guess(rows: "QuerySet[Any, Any]") -> tuple[int, float]:

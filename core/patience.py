@@ -1,8 +1,9 @@
 """Questions to the database that may take so long and no longer: a list that nobody can wait for is worth a word."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from django.db import OperationalError, connection, transaction
 
@@ -10,7 +11,9 @@ from core.errors import Refused
 
 LIMIT = 2.0  # seconds, for what a person waits for
 LONG = 60.0  # for a part of a download
-QUERY_CANCELED = "57014"  # PostgreSQL's code
+QUERY_CANCELED, DEADLOCK = "57014", "40P01"  # PostgreSQL's codes
+TRIES = 3
+T = TypeVar("T")
 STEPS = 10_000  # of SQLite's machine between two looks at the clock
 
 
@@ -32,6 +35,24 @@ def at_most(seconds: float) -> Iterator[None]:
             raise
         message = f"This would take longer than {seconds:g} s, and was stopped. Ask for less: fewer or other filters."
         raise TooSlow("too-slow", message) from None
+
+
+def untangled(act: Callable[[], T]) -> T:
+    """Run a whole transaction, and again where PostgreSQL ended it because it and another waited for each other's rows.
+    Raises Refused where that does not end."""
+    for _ in range(TRIES):
+        try:
+            return act()
+        except OperationalError as error:
+            if _code_of(error) != DEADLOCK:
+                raise
+    raise Busy("busy", "Others write the same rows at this moment. Send it again.")
+
+
+class Busy(Refused):
+    """Nothing was written; the same may be sent again."""
+
+    status = 503
 
 
 @contextmanager
@@ -72,5 +93,8 @@ def _on_sqlite(seconds: float) -> Iterator[None]:
 
 
 def _was_stopped(error: OperationalError) -> bool:
-    cause = error.__cause__
-    return getattr(cause, "sqlstate", "") == QUERY_CANCELED or "interrupted" in str(cause)
+    return _code_of(error) == QUERY_CANCELED or "interrupted" in str(error.__cause__)
+
+
+def _code_of(error: OperationalError) -> str:
+    return getattr(error.__cause__, "sqlstate", None) or ""

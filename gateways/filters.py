@@ -12,7 +12,7 @@ from accounts.models import User, Vendor
 from cas.models import Authority
 from cas.services.profiles import offered
 from core import clock
-from core.filtering import ModelChoiceFilter, Select
+from core.filtering import ModelChoiceFilter, NumberInput, Select, TextInput
 from gateways.models import EuiBlock, Gateway, GatewayQuerySet, Standing, Tag
 from pki.errors import PkiError
 from pki.eui_blocks import Block, read_block
@@ -40,9 +40,9 @@ CHOOSING = (  # what in the list's address says which gateways are meant
 )  # fmt: skip
 
 
-def typed(placeholder: str, **attributes: str) -> forms.TextInput:
+def typed(placeholder: str, **attributes: str) -> TextInput:
     words = {"class": "form-control", "placeholder": placeholder, "autocomplete": "off", **attributes}
-    return forms.TextInput(attrs=words)
+    return TextInput(attrs=words)
 
 
 class _BlockField(forms.CharField):
@@ -67,7 +67,7 @@ class BlockFilter(django_filters.Filter):  # type: ignore[misc]  # django-filter
 
 def days(label: str, method: str) -> Any:
     """A number of whole days that are left, as the list shows them."""
-    widget = forms.NumberInput(attrs={"class": "form-control", "min": -MOST_DAYS, "max": MOST_DAYS, "step": 1})
+    widget = NumberInput(attrs={"class": "form-control", "min": -MOST_DAYS, "max": MOST_DAYS, "step": 1})
     limits = [MinValueValidator(-MOST_DAYS), MaxValueValidator(MOST_DAYS)]
     return _DaysFilter(method=method, label=label, widget=widget, validators=limits)
 

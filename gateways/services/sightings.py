@@ -12,6 +12,7 @@ from accounts.models import User
 from audit.services import record
 from core import clock
 from core.errors import Forbidden, Unprocessable
+from core.patience import untangled
 from gateways.models import Gateway
 from gateways.sighting_bulk import Seen, write_seen
 from pki.eui import InvalidEui, read_eui
@@ -48,12 +49,16 @@ def record_sightings(actor: User, rows: Sequence[Told]) -> Counts:
     if not actor.is_operator:
         raise Forbidden("not-for-your-role", "Only an operator's token says where gateways were seen.")
     seen = [each for each in (_read(place, row) for place, row in enumerate(rows)) if each]
+    return untangled(lambda: _written(actor, seen, of=len(rows)))
+
+
+def _written(actor: User, seen: Sequence[Seen], *, of: int) -> Counts:
     with transaction.atomic():
         euis = {each.eui for each in seen}
         known = set(Gateway.objects.filter(eui__any_of=sorted(euis)).values_list("eui", flat=True))
         mine = [each for each in seen if each.eui in known]
         taken = write_seen(mine)
-        counts = Counts(taken, len(mine) - taken, len(seen) - len(mine), len(rows) - len(seen))
+        counts = Counts(taken, len(mine) - taken, len(seen) - len(mine), of - len(seen))
         digest = hashlib.sha256(repr([(each.eui, each.at, each.sha256) for each in seen]).encode()).hexdigest()
         about: dict[str, Any] = {
             "taken": counts.taken,

@@ -2,9 +2,12 @@
 
 import json
 import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
 from pytest_django import Settings
 
@@ -91,6 +94,26 @@ def test_what_is_being_done_is_not_done_beside(vendor_user: User, program_of: Pr
     assert program.post("/gateways", body, key="k-1").json()["code"] == "idempotency-in-progress"
     with clock.at(clock.now() + timedelta(minutes=6)):  # whoever did it has died
         assert program.post("/gateways", body, key="k-1").json()["code"] == "eui-registered"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_post_at_once_is_done_once(vendor_user: User, program_of: ProgramOf) -> None:
+    """G3: six connections with one key. Whoever comes while the first is at it is told to ask again."""
+    program, barrier = program_of(vendor_user), threading.Barrier(6)
+
+    def post(_: int) -> tuple[int, str]:
+        barrier.wait()
+        try:
+            answer = program.post("/gateways", {"eui": EUI}, key="k-1")
+            return answer.status_code, answer.json().get("code", "")
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(6) as threads:
+        found = set(threads.map(post, range(6)))
+    assert (201, "") in found
+    assert found <= {(201, ""), (409, "idempotency-in-progress")}
+    assert Record.objects.filter(action="gateway.registered").count() == 1
 
 
 def test_a_refusal_may_be_tried_again(operator: User, vendor: Vendor, program_of: ProgramOf) -> None:

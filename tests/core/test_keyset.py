@@ -98,3 +98,13 @@ def test_what_would_cost_too_much_is_not_counted_at_all(rows: GatewayQuerySet, m
     """The page waits for the count: where the planner says that it is long, its guess stands there."""
     monkeypatch.setattr(counting, "CHEAP", 0)
     assert page(rows).counted.is_estimate == (connection.vendor == "postgresql")
+
+
+@pytest.mark.skipif(connection.vendor == "postgresql", reason="the planner guesses there")
+def test_on_sqlite_what_takes_long_to_count_is_said_to_be_more(
+    rows: GatewayQuerySet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counting, "BUDGET", 0)
+    monkeypatch.setattr(patience, "STEPS", 1)
+    monkeypatch.setattr(counting, "SOME", 20)
+    assert counting.count(rows) == counting.Counted(20, is_capped=True)

@@ -4,17 +4,19 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from accounts.models import User, Vendor
 from core import clock
 from gateways.models import Gateway, Import
 from gateways.services import imports
+from gateways.services.sightings import Told, record_sightings
 from gateways.tasks import sweep_imports
 from tests.gateways.importing import checked, counts, hand_in, lines, worked, worked_on
 from tests.servers import ROOT
@@ -100,6 +102,26 @@ def test_a_worker_that_is_killed_leaves_it_to_the_next(
         sweep_imports()
     assert worked(made).state == state
     assert Gateway.objects.count() == (300 if state == State.DONE else 0)
+
+
+def test_sightings_that_meet_another_writer_crosswise_are_written_after_it(operator: User, vendor: Vendor) -> None:
+    """PostgreSQL ends the one that waited first. Fails without `untangled`: the network server's script gets a 500."""
+    first, second = (Gateway.objects.create(eui=f"58A0CBFFFE00000{digit}", vendor=vendor) for digit in "12")
+    is_held = threading.Event()
+
+    def write_crosswise() -> None:
+        with transaction.atomic():
+            Gateway.objects.filter(pk=second.pk).update(name="written")
+            is_held.set()
+            time.sleep(0.5)  # the sightings have the first by now, and wait for the second
+            Gateway.objects.filter(pk=first.pk).update(name="written")
+
+    def tell() -> int:
+        is_held.wait(10)
+        return record_sightings(operator, [Told(each.eui, clock.now()) for each in (first, second)]).taken
+
+    assert set(together(write_crosswise, tell)) == {None, 2}
+    assert {(each.name, each.sightings) for each in Gateway.objects.all()} == {("written", 1)}
 
 
 def _kill_while(made: Import, step: str) -> None:
