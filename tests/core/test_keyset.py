@@ -8,7 +8,7 @@ from django.db import connection
 from django.http import QueryDict
 
 from accounts.models import Vendor
-from core import clock, counting, keyset
+from core import clock, counting, keyset, patience
 from gateways.models import Gateway, GatewayQuerySet
 
 SORTS = {"eui": "eui", "ends": "current_not_after", "made": "id"}
