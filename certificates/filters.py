@@ -11,7 +11,7 @@ from cas.models import Authority
 from certificates.models import Certificate, CertificateQuerySet, Request, RequestQuerySet, Standing
 from core import clock
 from core.filtering import DateInput, ModelChoiceFilter, Select, TextInput
-from gateways.filters import BlockFilter, days, profiles, tags_named, typed
+from gateways.filters import BlockFilter, days, picked, profiles, tags_named, typed
 from gateways.models import Gateway
 from pki.errors import PkiError
 from pki.eui import read_eui
@@ -92,6 +92,10 @@ class CertificateFilter(_Scoped):
     class Meta:
         model = Certificate
         fields: list[str] = []
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        """What was picked by hand is chosen out of the rest."""
+        return picked(super().filter_queryset(queryset), self.data)
 
     def search(self, queryset: Any, _name: str, text: str) -> Any:
         return queryset.filter(_meant(text) | Q(serial=text.strip().lower().replace(":", "").lstrip("0")))

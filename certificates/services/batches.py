@@ -55,13 +55,7 @@ def create_batch(
 
     The same `idempotency_key` gives the same batch, however often it is sent (G3).
     """
-    if isinstance(actor, User) and not (actor.is_operator or actor.vendor_id == vendor.pk):
-        raise Forbidden("not-your-vendor", "You can do this for your own company only.")
-    if not entries:
-        raise Refused("batch-empty", "There is not a single gateway in it.", field="source")
-    if len(entries) > MAX_LINES:
-        raise Refused("batch-too-large", f"A batch has at most {MAX_LINES:,} lines. Split it.", field="source")
-    _refuse_mixed(entries, wish)
+    _refuse_unfit(actor, vendor, entries, wish)
     if found := Batch.objects.filter(idempotency_key=_key(vendor, idempotency_key)).first():
         return _same(found, entries, wish)
     authority = issuing_authority(vendor)
@@ -93,6 +87,16 @@ def create_batch(
             raise
         return _same(found, entries, wish)
     return batch
+
+
+def _refuse_unfit(actor: User | Machine, vendor: Vendor, entries: Sequence[Entry], wish: Wish) -> None:
+    if isinstance(actor, User) and not (actor.is_operator or actor.vendor_id == vendor.pk):
+        raise Forbidden("not-your-vendor", "You can do this for your own company only.")
+    if not entries:
+        raise Refused("batch-empty", "There is not a single gateway in it.", field="source")
+    if len(entries) > MAX_LINES:
+        raise Refused("batch-too-large", f"A batch has at most {MAX_LINES:,} lines. Split it.", field="source")
+    _refuse_mixed(entries, wish)
 
 
 def approve_batch(batch: Batch, *, actor: User, expected_sha256: str, password: str = "", reason: str = "") -> Batch:

@@ -14,6 +14,7 @@ from certificates.models import Certificate
 from core import clock, keyset
 from gateways.models import Gateway, Tag
 from tests.alerts.rows import NOW, authority, certificate
+from tests.conftest import PASSWORD
 
 DAY = timedelta(days=1)
 
@@ -64,6 +65,28 @@ def test_a_former_owner_learns_nothing_of_what_the_new_one_wrote(rows: list[Cert
     assert last_digits("model=indoor", vendor_user) == "2"
     assert last_digits("tag=secret", vendor_user) == ""
     assert last_digits("", vendor_user) == "1235"
+
+
+def test_what_was_picked_is_chosen_out_of_the_filter(
+    rows: list[Certificate], operator: User, vendor_user: User
+) -> None:
+    first, second, theirs = rows[0].pk, rows[1].pk, rows[3].pk
+    assert last_digits(f"pick={first}&pick={theirs}", operator) == "14"
+    assert last_digits(f"pick={first}&pick={theirs}", vendor_user) == "1"
+    assert last_digits(f"model=indoor&pick={first}&pick={second}", operator) == "2"
+    assert last_digits(f"model=indoor&pick={second}&everything=1", operator) == "24"
+    assert last_digits("pick=one", operator) == ""
+
+
+def test_what_was_picked_is_revoked_and_nothing_else(
+    rows: list[Certificate], operator: User, client_of: Callable[[User], Client]
+) -> None:
+    address = f"/certificates/revoke/?pick={rows[0].pk}&pick={rows[4].pk}"
+    with clock.at(NOW):
+        client = client_of(operator)
+        assert "were picked" in client.get(address).content.decode()
+        client.post(address, {"reason": "cessationOfOperation", "typed": "2", "count": "2", "password": PASSWORD})
+    assert [row.revoked_at is not None for row in Certificate.objects.order_by("pk")] == [True, *[False] * 3, True]
 
 
 @pytest.mark.parametrize("query", ["days_max=soon", "block=zz", "authority=99999", "ends_before=never"])
