@@ -33,6 +33,7 @@ from core import bell, clock
 from core.errors import Refused
 from gateways import services as gateways
 from gateways.models import Dispute, Gateway
+from gateways.services import imports
 from gateways.services.sightings import Told, record_sightings
 from gateways.services.tagging import tag_many
 from outbox.models import Message
@@ -178,6 +179,13 @@ class Desk:
     def register(self, person: Person, eui: str, name: str, *, model: str = "") -> None:
         actor = self.person(person)
         self.gateways[eui] = gateways.register(actor, self.vendors[person.vendor], eui, name, model=model)
+
+    def begin_import(self, person: Person, name: str, lines: Sequence[str]) -> None:
+        """Hand in a file of gateways and have it looked at; whether it is written is left to a person."""
+        actor, file = self.person(person), imports.receive(name, ["\n".join(lines).encode()])
+        made = imports.begin_import(actor, self.vendors[person.vendor], file, idempotency_key=name)
+        imports.check_import(made, actor=actor, columns=made.columns)
+        imports.work_on(made.pk)
 
     def ask_outside(self, person: Person, eui: str, name: str, *, model: str = "") -> None:
         """Ask for a gateway outside of the vendor's blocks."""

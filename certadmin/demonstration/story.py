@@ -49,6 +49,7 @@ def tell(desk: Desk, table: Timetable) -> None:
     _seen(desk, table)
     _tagged(desk, table)
     _answered(desk, table)
+    _handed_in(desk, table)
     _schedule(desk, table)
 
 
@@ -213,6 +214,13 @@ def _tagged(desk: Desk, table: Timetable) -> None:
         for place, name in enumerate(names):
             euis = [eui(company, number) for number in range(place, company.gateways, len(names))]
             table.at(-4 + place * MINUTE, partial(desk.tag, person, euis, name))
+
+
+def _handed_in(desk: Desk, table: Timetable) -> None:
+    """A file that waits to be agreed to: most of it is new, one line is there twice, one is a MAC address."""
+    fresh = [f"{eui(SOLVEIG, 200 + number)},Harbour crane {number + 1},Hauk Maxi" for number in range(9)]
+    wrong = [f"{eui(SOLVEIG, 200)},Harbour crane 1,Hauk Maxi", "70:76:FF:02:99:12,Ferry,Hauk Micro"]
+    table.at(-0.1, partial(desk.begin_import, VERA, "harbour-2026.csv", ["EUI,Name,Model", *fresh, *wrong]))
 
 
 def _answered(desk: Desk, table: Timetable) -> None:

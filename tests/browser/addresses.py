@@ -24,6 +24,7 @@ ROWS = {
     "issuing": "SELECT min(id) FROM cas_authority WHERE origin = 'operated' AND parent_id IS NOT NULL",
     "gateway": f"SELECT min(gateway_id) FROM certificates_certificate WHERE vendor_id = {SOLVEIG}",
     "dispute": "SELECT min(id) FROM gateways_dispute",
+    "imported": "SELECT max(id) FROM gateways_import",
     "request": f"SELECT min(id) FROM certificates_request WHERE vendor_id = {SOLVEIG}",
     "waiting": f"SELECT max(id) FROM certificates_request WHERE vendor_id = {SOLVEIG} AND state = 'requested'",
     "certificate": f"SELECT max(id) FROM certificates_certificate WHERE vendor_id = {SOLVEIG}",

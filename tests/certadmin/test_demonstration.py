@@ -132,6 +132,10 @@ def test_each_notice_was_told_once_to_each_recipient_and_every_mail_is_out(demon
     assert demonstration.count(f"alerts_delivery WHERE {unknown}") == 0
 
 
+def test_a_file_waits_to_be_agreed_to(demonstration: Demonstration) -> None:
+    assert demonstration.rows("SELECT state, new, errors FROM gateways_import") == [("checked", 9, 2)]
+
+
 def test_people_answered_alerts(demonstration: Demonstration) -> None:
     states = dict(demonstration.rows("SELECT state, count(*) FROM alerts_alert GROUP BY state"))
     assert set(states) == {"open", "acknowledged", "snoozed", "closed"}
