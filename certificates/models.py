@@ -331,7 +331,9 @@ class Certificate(models.Model):
             models.UniqueConstraint(fields=["sha256"], name="certificate_once", opclasses=["varchar_pattern_ops"]),
         ]
         indexes = [
-            models.Index(fields=["gateway", "not_after"]),
+            # with the vendor in it, so that SQLite, which guesses without statistics, never takes the vendor's index to
+            # look for a successor: that would walk the vendor's certificates once for each of them
+            models.Index(fields=["gateway", "vendor", "not_after"]),
             models.Index(fields=["vendor", "not_after", "id"]),
             models.Index(fields=["not_after", "id"]),
             models.Index(fields=["spki_sha256"]),

@@ -13,7 +13,7 @@ from tests import servers  # noqa: E402  found from here
 
 # compiled tests are kept for the next part, and for the next run
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=12"]
 ALONE = "browser or slow"
 TWO = ["-n", "2"]
 SOME_FAILED = 1  # pytest's exit status

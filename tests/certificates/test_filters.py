@@ -5,6 +5,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
+from django.db import connection
 from django.http import QueryDict
 from django.test import Client
 
@@ -94,6 +95,12 @@ def test_what_is_not_understood_chooses_nothing_to_revoke(query: str, rows: list
     request = SimpleNamespace(user=operator)
     assert not selected_certificates(QueryDict(query), request=request).exists()
     assert selected_certificates(QueryDict(""), request=request).count() == 5
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL has statistics")
+def test_a_successor_is_looked_for_among_the_gateways_own(rows: list[Certificate]) -> None:
+    """SQLite guesses. Where the vendor's index served it, a look at 5,000 certificates took 30 times as long."""
+    assert "(gateway_id=? AND vendor_id=? AND not_after>?)" in Certificate.objects.with_successor(NOW).explain()
 
 
 @pytest.mark.parametrize("sort", ["ends", "-ends", "made", "-made"])
