@@ -207,7 +207,9 @@ def _reach(away: int, unknown: int, count: int) -> str:
     if away:
         known = f"{gateways(away)} will not check in again before {'it expires' if away == 1 else 'they expire'}."
         return f"{known} Of {unknown:,} it is unknown." if unknown else known
-    return "" if unknown == count else "All that were seen often enough will check in again before."
+    if unknown == count:
+        return ""
+    return "At its pace it will check in before." if count == 1 else "All that were seen often enough check in before."
 
 
 def _server(item: Item, now: datetime) -> Line:

@@ -167,6 +167,23 @@ def test_it_says_how_many_gateways_will_not_check_in_again(operator: User, vendo
     assert "1 gateway will not check in again before it expires. Of 2 it is unknown." in Message.objects.get().text
 
 
+def test_at_its_pace_one_gateway_will_be_back(operator: User, vendor: Vendor) -> None:
+    seen: dict[str, Any] = {"first_seen_at": NOW - 10 * DAY, "last_seen_at": NOW - DAY, "sightings": 10}
+    certificate(gateway(vendor, **seen), authority(vendor, left=9 * YEAR), left=5 * DAY)
+    at(NOW)
+    assert "At its pace it will check in before." in Message.objects.get().text
+
+
+def test_no_heading_stands_over_nothing(operator: User, vendor: Vendor, other_vendor: Vendor) -> None:
+    """What comes first in a digest stands at its top, and not again under its vendor."""
+    for whose, left in ((vendor, 5), (other_vendor, 6)):
+        certificate(gateway(whose), authority(whose, left=9 * YEAR), left=left * DAY)
+    at(NOW)
+    after = Message.objects.get().html.partition("After that")[2]
+    assert f">{other_vendor.name}<" in after
+    assert f">{vendor.name}<" not in after
+
+
 def test_what_was_renewed_is_said_once_to_who_was_told(operator: User, vendor: Vendor, vendor_user: User) -> None:
     of, by = gateway(vendor), authority(vendor, left=9 * YEAR)
     certificate(of, by, left=5 * DAY)
