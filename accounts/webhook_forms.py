@@ -5,7 +5,6 @@ from typing import Any
 
 from django import forms
 
-from accounts.models import User
 from core.forms import StyledForm
 from outbox.hook_models import OF_VENDORS, Event
 
@@ -32,9 +31,9 @@ class WebhookForm(StyledForm):
         error_messages={"required": "Choose at least one event."},
     )
 
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, vendor_id: int | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        offered = OF_VENDORS if user.is_vendor else tuple(Event)
+        offered = OF_VENDORS if vendor_id else tuple(Event)
         choices = [(event.value, f"{event.label}: {HINTS[event]}") for event in offered]
         self.fields["events"].choices = choices  # type: ignore[attr-defined]  # a choice
 

@@ -9,6 +9,7 @@ urlpatterns: list[URLPattern] = [
     path("", webhooks.list_webhooks, name="list"),
     path("new/", webhooks.new, name="new"),
     path("<int:pk>/", webhooks.detail, name="detail"),
+    path("<int:pk>/edit/", webhooks.edit, name="edit"),
     path("<int:pk>/test/", webhooks.test, name="test"),
     path("<int:pk>/pause/", webhooks.pause, name="pause"),
     path("<int:pk>/resume/", webhooks.resume, name="resume"),

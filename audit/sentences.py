@@ -130,6 +130,7 @@ SENTENCES = {
     "mail.tried": "Mail server tried: {answer}",
     "mail.retried": "Mail sent once more: {subject}",
     "webhook.added": "Webhook {subject} to {host} added",
+    "webhook.changed": "Webhook {subject} to {host} changed",
     "webhook.paused": "Webhook {subject} to {host} paused",
     "webhook.resumed": "Webhook {subject} to {host} goes on",
     "webhook.rotated": "Webhook {subject} to {host} got a new secret",

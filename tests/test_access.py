@@ -229,6 +229,7 @@ ENTRIES: dict[str, Entry] = {
     "mails:try": Entry(POST_ONLY),
     "mails:retry": Entry(POST_ONLY, ("message.pk",)),
     "unsubscribe": Entry(NOBODY, ("'nothing'",), is_page=False),
+    "webhooks:edit": Entry(OWN_HANDS, ("endpoint.pk",)),
     "webhooks:test": Entry(POST_ONLY, ("endpoint.pk",)),
     "webhooks:pause": Entry(POST_ONLY, ("endpoint.pk",)),
     "webhooks:resume": Entry(POST_ONLY, ("endpoint.pk",)),

@@ -1,6 +1,7 @@
 """Webhooks: the operators' own, and each vendor's. What they do lies in `outbox`; who may is decided here."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -43,13 +44,27 @@ def list_webhooks(request: SignedInRequest) -> HttpResponse:
 @allowed("hand_in")
 def new(request: SignedInRequest) -> HttpResponse:
     """The page that follows shows the secret, this once."""
-    form = WebhookForm(request.POST or None, user=request.user)
+    owner = request.user.vendor_id
+    form = WebhookForm(request.POST or None, vendor_id=owner)
     if request.method == "POST" and form.is_valid():
-        owner = request.user.vendor_id
         made = attempt(form, lambda: webhooks.add_endpoint(request.user, vendor_id=owner, **form.cleaned_data))
         if made:
             return _show(request, made, secret=webhooks.secret(made))
     return page(request, "accounts/new_webhook.html", {"form": form})
+
+
+@require_http_methods(["GET", "POST"])
+@allowed("hand_in")
+def edit(request: SignedInRequest, pk: int) -> HttpResponse:
+    endpoint = _fetch(request, pk)
+    values = {"name": endpoint.name, "url": endpoint.url, "events": endpoint.events}
+    form = WebhookForm(request.POST or None, vendor_id=endpoint.vendor_id, initial=values)
+    change = partial(webhooks.change_endpoint, request.user, endpoint)
+    if form.is_valid() and attempt(form, lambda: change(**form.cleaned_data)):
+        ring(call_webhooks)
+        messages.success(request, f"{endpoint.name} is changed.")
+        return redirect("webhooks:detail", pk)
+    return page(request, "accounts/edit_webhook.html", {"form": form, "endpoint": endpoint})
 
 
 @require_GET

@@ -45,6 +45,19 @@ def add_endpoint(actor: Actor, *, url: str, name: str, events: Sequence[str], ve
     return made
 
 
+def change_endpoint(actor: Actor, endpoint: Endpoint, *, url: str, name: str, events: Sequence[str]) -> Endpoint:
+    """From now on it is told this, and there. What waits for it goes to the new address."""
+    if url != endpoint.url:
+        check_url(url, endpoint.vendor_id)
+    with transaction.atomic():
+        chosen = {"url": url, "name": name.strip(), "events": sorted(set(events))}
+        if not Endpoint.objects.filter(pk=endpoint.pk).update(**chosen, rests_until=None):
+            raise Refused("webhook-gone", "Somebody removed this webhook just now.")
+        endpoint.refresh_from_db()
+        _record(actor, "webhook.changed", endpoint, events=endpoint.events)
+    return endpoint
+
+
 def check_url(url: str, vendor_id: int | None) -> None:
     """Row 17: no address of the deployment's own network, unless an operator's webhook names a configured host."""
     parts = urlsplit(url)

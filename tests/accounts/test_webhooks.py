@@ -177,6 +177,27 @@ def test_a_new_secret_is_shown_once_and_says_until_when_the_old_one_signs(operat
     assert "the secret before it signs too" in text
 
 
+def test_it_is_changed_and_keeps_its_secret(operator: User, vendor: Vendor, client_of: SignIn) -> None:
+    made = endpoint_at(URL, vendor_id=vendor.pk)
+    secret, address = webhooks.secret(made), f"/webhooks/{made.pk}/edit/"
+    page = client_of(operator).get(address).content.decode()
+    assert URL in page
+    assert "release.published" not in page  # a vendor is not told of it, whoever edits
+    sent = {"name": "Other desk", "url": "https://hooks.example.com/other", "events": ["certificate.revoked"]}
+    assert client_of(operator).post(address, sent).status_code == 302
+    made.refresh_from_db()
+    assert (made.name, made.url, made.events) == ("Other desk", sent["url"], ["certificate.revoked"])
+    assert webhooks.secret(made) == secret
+    assert Record.objects.get(action="webhook.changed").vendor_id == vendor.pk
+
+
+def test_a_changed_address_is_looked_at_as_a_new_one(operator: User, client_of: SignIn) -> None:
+    made = endpoint_at(URL)
+    sent = {"name": "Desk", "url": "http://10.0.0.1/in", "events": ["certificate.issued"]}
+    assert "begins with https" in client_of(operator).post(f"/webhooks/{made.pk}/edit/", sent).content.decode()
+    assert Endpoint.objects.get().url == URL
+
+
 def test_it_is_removed(operator: User, client_of: SignIn) -> None:
     endpoint = endpoint_at(URL)
     assert client_of(operator).post(f"/webhooks/{endpoint.pk}/remove/").headers["Location"] == "/webhooks/"
