@@ -60,7 +60,8 @@ def edit(request: SignedInRequest, pk: int) -> HttpResponse:
     values = {"name": endpoint.name, "url": endpoint.url, "events": endpoint.events}
     form = WebhookForm(request.POST or None, vendor_id=endpoint.vendor_id, initial=values)
     change = partial(webhooks.change_endpoint, request.user, endpoint)
-    if form.is_valid() and attempt(form, lambda: change(**form.cleaned_data)):
+    changed = attempt(form, lambda: change(**form.cleaned_data)) if form.is_valid() else None
+    if changed:
         ring(call_webhooks)
         messages.success(request, f"{endpoint.name} is changed.")
         return redirect("webhooks:detail", pk)
