@@ -29,7 +29,8 @@ IDEMPOTENCY = {
     "in": "header",
     "name": "Idempotency-Key",
     "required": False,
-    "description": "Sent again with the same request within 24 hours, it is not done again: the answer is the same.",
+    "description": "Sent again with the same request within 24 hours, it is not done again: the answer is the same. "
+    "Private keys and files are not kept for that: they are handed out again, as long as they are there.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
 DESCRIPTION = (

@@ -154,7 +154,9 @@ def _call(request: ApiRequest, match: ResolverMatch) -> HttpResponse:
 def _once(request: ApiRequest, token: ApiToken, act: Act, *, is_streamed: bool) -> HttpResponse:
     """Do it, or give the answer that the same request got before. What is streamed compares files by itself."""
     key = request.headers.get("Idempotency-Key")
-    request.idempotency_key = f"api:{token.pk}:{key or uuid.uuid4().hex}"
+    # hashed, so that every key fits, however long
+    named = hashlib.sha256(key.encode()).hexdigest() if key else uuid.uuid4().hex
+    request.idempotency_key = f"api:{token.pk}:{named}"
     if key is None or request.method != "POST":
         return act()
     if not KEY.fullmatch(key):

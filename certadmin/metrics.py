@@ -13,6 +13,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from accounts.models import Vendor
+from alerts.kinds import Kind
+from alerts.watched import WATCHED
 from audit.models import Heartbeat, Record
 from cas.models import Authority
 from certificates.models import Batch, Certificate, Chunk, Request, ServerCertificate
@@ -90,6 +92,10 @@ def _soonest(now: datetime) -> Iterator[Metric]:
             "end"
         ],
     }
+    for kind in (Kind.LIST, Kind.SIGNER, Kind.TOKEN, Kind.PROBE):
+        watch = WATCHED[kind]
+        coming = watch.subjects(now).filter(**{f"{watch.ends}__gt": now})
+        ends[kind.value] = coming.aggregate(end=Min(watch.ends))["end"]
     seconds = {kind: end.timestamp() for kind, end in ends.items() if end}
     yield _gauge("soonest_expiry_timestamp_seconds", "When the first of this kind ends.", "kind", seconds)
 

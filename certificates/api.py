@@ -96,7 +96,7 @@ def list_requests(request: ApiRequest) -> Any:
 @router.post("/requests", **writes({202: RequestOut}, scope=Scope.CERTIFICATES))
 def ask_for_certificate(request: ApiRequest, sent: Asking, response: HttpResponse) -> Any:
     """Ask for a certificate. Ask for the request again until it says `issued`, then take `certificate_id`."""
-    gateway = find_gateway(request.user, read_or_refuse(sent.eui))
+    gateway = find_gateway(request.user, read_or_refuse(sent.eui, reads_mac=True))
     if (sent.csr is None) == (sent.key_type is None):
         raise Unprocessable("csr-or-key", "Send a CSR, or the type of a key that is made here.", field="csr")
     made = services.request_certificate(

@@ -11,7 +11,7 @@ from cas.models import Authority
 from certificates.models import Certificate, CertificateQuerySet, Request, RequestQuerySet, Standing
 from core import clock
 from core.filtering import DateInput, ModelChoiceFilter, Select, TextInput
-from gateways.filters import BlockFilter, days, picked, profiles, tags_named, typed
+from gateways.filters import SEEN, BlockFilter, days, picked, profiles, seen, tags_named, typed
 from gateways.models import Gateway
 from pki.errors import PkiError
 from pki.eui import read_eui
@@ -82,11 +82,15 @@ class CertificateFilter(_Scoped):
     tag = django_filters.CharFilter(method="tagged", label="Tag", widget=typed("", list="known-tags", maxlength="40"))
     days_min = days("Days left, at least", "last_at_least")
     days_max = days("Days left, at most", "last_at_most")
+    seen = django_filters.ChoiceFilter(
+        choices=SEEN, method="see", label="Last seen", empty_label="At any time", widget=Select()
+    )
     ends_after = _day("gte", "Ends on or after")
     ends_before = _day("lt", "Ends before")
 
     more = (
-        "authority", "origin", "profile", "block", "model", "tag", "days_min", "days_max", "ends_after", "ends_before",
+        "authority", "origin", "profile", "block", "model", "tag", "days_min", "days_max", "seen", "ends_after",
+        "ends_before",
     )  # fmt: skip
 
     class Meta:
@@ -109,6 +113,10 @@ class CertificateFilter(_Scoped):
     def of_model(self, queryset: Any, _name: str, model: str) -> Any:
         """A former owner learns nothing of what the new one wrote."""
         return queryset.filter(gateway__model=model, gateway__vendor_id=F("vendor_id"))
+
+    def see(self, queryset: Any, _name: str, when: str) -> Any:
+        """By when its gateway checked in, whatever it showed then."""
+        return queryset.filter(seen(when, "gateway__last_seen_at"), gateway__vendor_id=F("vendor_id"))
 
     def tagged(self, queryset: Any, _name: str, name: str) -> Any:
         through = Gateway.tags.through.objects.filter(
@@ -141,12 +149,15 @@ class RequestFilter(_Scoped):
 
 
 def _meant(text: str) -> Q:
+    """By an EUI, whole in any notation or in part, or by a part of the gateway's name. A whole one means just it."""
+    digits = "".join(char for char in text.upper() if char in "0123456789ABCDEF")
+    part = Q(gateway__eui__contains=digits)
     try:
-        return Q(gateway__eui=read_eui(text).eui)
+        whole = Q(gateway__eui=read_eui(text).eui)
+        return whole if len(digits) >= 16 else whole | part
     except PkiError:
-        digits = "".join(char for char in text.upper() if char in "0123456789ABCDEF")
         by_name = Q(gateway__name__icontains=text.strip(), gateway__vendor_id=F("vendor_id"))
-        return by_name | Q(gateway__eui__contains=digits) if len(digits) >= 4 else by_name
+        return by_name | part if len(digits) >= 4 else by_name
 
 
 def certificates(data: Any, *, request: Any) -> tuple[CertificateFilter, CertificateQuerySet]:

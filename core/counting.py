@@ -60,7 +60,10 @@ def _up_to(most: int, rows: "QuerySet[Any, Any]") -> Counted:
 
 def _guess(rows: "QuerySet[Any, Any]") -> tuple[int, float]:
     """How many rows the planner believes in, out of its statistics, and what it would cost to look at them."""
-    [found] = json.loads(rows.explain(format="json"))
+    plan = rows.explain(format="json")
+    if not plan:  # nothing is asked for
+        return 0, 0.0
+    [found] = json.loads(plan)
     return int(found["Plan"]["Plan Rows"]), found["Plan"]["Total Cost"]
 
 

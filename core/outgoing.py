@@ -68,7 +68,7 @@ def send(  # noqa: PLR0913  the request, and the bounds that each caller chooses
     names the hosts that may lie in a private network; without it, those of the settings. With `keep` no more than the
     first octets of the answer are read, however long it is.
     """
-    parts = urlsplit(url)
+    parts = split(url)
     deadline = time.monotonic() + seconds
     address = resolve(url, private)
     pool = _pool(parts, address, seconds, tls)
@@ -150,7 +150,7 @@ def _cut_off(pool: urllib3.HTTPConnectionPool, deadline: float) -> Iterator[None
 
 def resolve(url: str, private: Collection[str] | None = None) -> str:
     """Return the address that the host of `url` has now. Raises `AddressRefused` for where we do not go."""
-    parts = urlsplit(url)
+    parts = split(url)
     host = parts.hostname or ""
     if parts.scheme not in _PORTS or not host or parts.username is not None:
         raise AddressRefused("Give an address such as https://s3.example.com, without a user name.")
@@ -159,6 +159,16 @@ def resolve(url: str, private: Collection[str] | None = None) -> str:
     if host not in known and not all(_is_public(each) for each in addresses):
         raise AddressRefused(f"{host} lies in a private network. If that is meant, name it in CERTADMIN_PRIVATE_HOSTS.")
     return addresses[0]
+
+
+def split(url: str) -> SplitResult:
+    """The parts of an address that can be sent as it stands. Raises `AddressRefused`."""
+    if not url.isascii():
+        raise AddressRefused("Write the address in ASCII: a host with other letters as xn--…, a path with %.")
+    try:
+        return urlsplit(url)
+    except ValueError:
+        raise AddressRefused("This is no address. Give one such as https://hooks.example.com.") from None
 
 
 def _look_up(host: str, port: int) -> list[str]:

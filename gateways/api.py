@@ -45,7 +45,7 @@ def list_gateways(request: ApiRequest) -> Any:
 @router.post("/gateways", **writes({201: GatewayDetail, 202: ClaimOut}, scope=Scope.GATEWAYS))
 def register_gateway(request: ApiRequest, sent: Registration, response: HttpResponse) -> Any:
     """Register a gateway (201). Outside of your blocks it becomes a claim (202), which an operator decides."""
-    user, eui = request.user, read_or_refuse(sent.eui)
+    user, eui = request.user, read_or_refuse(sent.eui, reads_mac=sent.reads_mac)
     vendor = vendor_for(user, sent.vendor_id)
     made = services.register_or_claim(user, vendor, eui, sent.name, model=sent.model)
     if isinstance(made, Claim):
@@ -100,12 +100,16 @@ def tell_sightings(request: ApiRequest, sent: Sightings) -> Any:
     return SightingsOut(**asdict(record_sightings(request.user, rows)))
 
 
-def read_or_refuse(text: str) -> str:
-    """The canonical EUI of what was sent in a body."""
+def read_or_refuse(text: str, *, reads_mac: bool = False) -> str:
+    """The canonical EUI of what was sent in a body. A MAC address is none yet, unless it is said how that is read."""
     try:
-        return read_eui(text).eui
+        reading = read_eui(text)
     except InvalidEui as error:
         raise Unprocessable(error.code, error.message, field="eui") from None
+    if reading.question and not reads_mac:
+        words = f"{reading.question} Send all 16 digits, such as {reading.eui}, or reads_mac."
+        raise Unprocessable("eui-ambiguous", words, field="eui")
+    return reading.eui
 
 
 def find_gateway(user: User, text: str) -> Gateway:

@@ -7,6 +7,7 @@ from typing import Any
 import django_filters
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db.models import Q
 
 from accounts.models import User, Vendor
 from cas.models import Authority
@@ -79,6 +80,14 @@ class _DaysFilter(django_filters.Filter):  # type: ignore[misc]  # as above
 def profiles(_request: Any = None) -> list[tuple[str, str]]:
     ours = [(profile.name, profile.name) for profile in offered(Naming.EUI)]
     return [*ours, (OTHERS, "None: of its vendor's own CA")]
+
+
+def seen(when: str, column: str) -> Q:
+    """One of `SEEN`, of the instant in `column`."""
+    if when == "unknown":
+        return Q(**{f"{column}__isnull": True})
+    since = clock.now() - timedelta(days=int(when.removeprefix("over-")))
+    return Q(**{f"{column}__{'lt' if when.startswith('over-') else 'gte'}": since})
 
 
 def tags_named(name: str, user: User) -> list[int]:
@@ -159,10 +168,7 @@ class GatewayFilter(django_filters.FilterSet):  # type: ignore[misc]  # as above
         return queryset.filter(current_not_after__lt=clock.now() + timedelta(days=number + 1))
 
     def see(self, queryset: Any, _name: str, when: str) -> Any:
-        if when == "unknown":
-            return queryset.filter(last_seen_at__isnull=True)
-        since = clock.now() - timedelta(days=int(when.removeprefix("over-")))
-        return queryset.filter(**{f"last_seen_at__{'lt' if when.startswith('over-') else 'gte'}": since})
+        return queryset.filter(seen(when, "last_seen_at"))
 
     def certify(self, queryset: Any, _name: str, _never: str) -> Any:
         return queryset.never_certified()

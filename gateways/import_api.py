@@ -147,7 +147,9 @@ def _check(made: Import, actor: User, wish: Wish) -> Import:
     chosen = {"reads_macs": wish.reads_macs == "true", "updates": wish.updates == "true"}
     try:
         return imports.check_import(made, actor=actor, columns=made.columns, **chosen)
-    except Refused:
+    except Refused as refusal:
+        if refusal.code == "import-moved-on":  # the same was sent twice at once: the other one has it in hand
+            return Import.objects.listed().get(pk=made.pk)
         imports.cancel_import(made, actor=actor)
         raise
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Self
 
@@ -49,7 +50,7 @@ def _named(text: str) -> Q:
 
 def _with_digits(digits: str) -> Q:
     """Whose EUI contains these digits, or only begins with them where the database has no index for parts."""
-    if bulk.finds_parts() or len(digits) > EUI_DIGITS:
+    if bulk.finds_parts():
         return Q(eui__contains=digits)
     return Q(eui__gte=digits.ljust(EUI_DIGITS, "0"), eui__lte=digits.ljust(EUI_DIGITS, "F"))
 
@@ -59,12 +60,15 @@ class GatewayQuerySet(models.QuerySet["Gateway"]):
         return self if user.sees_all else self.filter(vendor_id=user.vendor_id)
 
     def matching(self, text: str) -> Self:
-        """Those whose EUI was written, whole in any notation or in part, or whose name contains `text`."""
-        try:
-            return self.filter(Q(eui=read_eui(text).eui) | _named(text))
-        except InvalidEui:
-            digits = re.sub(r"[-:. ]", "", text).upper()
-            return self.filter(_with_digits(digits) | _named(text) if HEX.fullmatch(digits) else _named(text))
+        """Those whose EUI was written, whole in any notation or in part, or whose name contains `text`. Who is still
+        typing has written a MAC address or an ID6 on the way: that is a part too."""
+        meant = _named(text)
+        with suppress(InvalidEui):
+            meant |= Q(eui=read_eui(text).eui)
+        digits = re.sub(r"[-:. ]", "", text).upper()
+        if HEX.fullmatch(digits) and len(digits) < EUI_DIGITS:
+            meant |= _with_digits(digits)
+        return self.filter(meant)
 
     def standing(self, standing: str, at: datetime) -> Self:
         """Those whose certificate stands like this at `at`."""
@@ -108,8 +112,10 @@ class TagQuerySet(models.QuerySet["Tag"]):
         return self if user.sees_all else self.filter(vendor_id=user.vendor_id)
 
     def named(self, names: Iterable[str]) -> Self:
-        """Those with one of these names, whatever its case."""
-        return self.annotate(folded=Lower("name")).filter(folded__in=[name.lower() for name in names])
+        """Those with one of these names, whatever its case: of letters beyond ASCII, not every database knows that."""
+        wanted = list(names)
+        folded = Q(folded__in=[name.lower() for name in wanted])
+        return self.annotate(folded=Lower("name")).filter(folded | Q(name__in=wanted))
 
 
 class Tag(models.Model):

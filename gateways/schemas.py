@@ -12,7 +12,7 @@ from pki.eui import to_dashed, to_id6
 
 EUI = "58A0CBFFFE8011D4"
 Eui = Annotated[
-    str, Text(200, least=1, description="In any notation; a MAC address too, into which FFFE is put.", examples=(EUI,))
+    str, Text(200, least=1, description="In any notation. Of a MAC address, see `reads_mac`.", examples=(EUI,))
 ]
 Name = Annotated[str, Text(120, examples=("Kvitfjell mast",))]
 Model = Annotated[str, Text(80)]
@@ -75,6 +75,7 @@ class GatewayDetail(GatewayOut):
 
 class Registration(Schema):
     eui: Eui
+    reads_mac: bool = Field(default=False, description="Put FFFE into a MAC address; else one is refused.")
     name: Name = ""
     model: Model = ""
     vendor_id: Id | None = Field(None, description="Needed of operators; others register for themselves.")

@@ -121,10 +121,11 @@ CLOSED_WORDS = {
 def compose(
     items: Sequence[Item], closed: Sequence[Closed], hits: Mapping[int, Sequence[Hit]], now: datetime
 ) -> dict[str, Any]:
-    """Return the context of the mail templates for these subjects, the most urgent first."""
+    """Return the context of the mail templates for these subjects: the most urgent first, by vendor and authority, in
+    the order of what is most urgent in each."""
     ordered = sorted(items, key=lambda item: (item.not_after, list(Kind).index(item.kind), item.name))
-    lines = [_line(item, hits.get(item.subject_id, ()), now) for item in ordered[:LINES]]
-    hidden, owners = len(items) - len(lines), sorted({line.owner for line in lines})
+    lines = [_line(item, hits.get(item.subject_id, ()), now) for item in _together(ordered[:LINES])]
+    hidden, owners = len(items) - len(lines), list(dict.fromkeys(line.owner for line in lines))
     return {
         "first": lines[0] if lines else None,
         "lines": lines,
@@ -136,6 +137,13 @@ def compose(
         "closed_count": sum(each.count for each in closed),
         "alerts_url": _url("alerts:list"),
     }
+
+
+def _together(ordered: Sequence[Item]) -> list[Item]:
+    """What belongs together, in the order in which the first of each stands."""
+    owners = list(dict.fromkeys(item.owner for item in ordered))
+    authorities = list(dict.fromkeys(item.authority_id for item in ordered))
+    return sorted(ordered, key=lambda item: (owners.index(item.owner), authorities.index(item.authority_id)))
 
 
 def _line(item: Item, hits: Sequence[Hit], now: datetime) -> Line:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import models, transaction
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q
 
 from accounts.models import User, Vendor
 from audit.services import Act, record_many
@@ -73,17 +73,21 @@ def _move(pks: Sequence[int], to: Vendor, actor: User, fate: Fate, reason: str) 
         found = Gateway.objects.filter(pk__any_of=pks).exclude(vendor=to).order_by("pk")
         gateways = list(found.select_for_update(of=("self",)).select_related("vendor"))
         mine = [each.pk for each in gateways]
-        theirs = Certificate.objects.filter(gateway__any_of=mine, revoked_at__isnull=True).exclude(vendor=to)
+        # what an owner before them was left until it ends is none of this
+        theirs = Certificate.objects.filter(
+            gateway__any_of=mine, revoked_at__isnull=True, vendor_id=F("gateway__vendor")
+        )
         if fate is Fate.REVOKED:
             in_force = theirs.filter(not_after__gt=clock.now())
             revoke_part(list(in_force.values_list("pk", flat=True)), actor, Signing.Reason.CESSATION)
         if fate is Fate.HANDED_OVER:
-            theirs.update(vendor=to, handed_over_at=clock.now())
+            handed = Certificate.objects.filter(pk__any_of=list(theirs.values_list("pk", flat=True)))
+            handed.update(vendor=to, handed_over_at=clock.now())
             _hand_over_tags(mine, to)
         else:
             Gateway.tags.through.objects.filter(gateway__any_of=mine).delete()
         # what the former owner wrote is none of the new one's business
-        words = {} if fate is Fate.HANDED_OVER else {"name": "", "notes": ""}
+        words = {"notes": ""} if fate is Fate.HANDED_OVER else {"name": "", "notes": ""}
         Gateway.objects.filter(pk__any_of=mine).update(vendor=to, **words)
         end_waiting(mine, actor)
         destroy_keys_left_behind(mine, actor=actor)
@@ -95,7 +99,8 @@ def _hand_over_tags(pks: Sequence[int], to: Vendor) -> None:
     """The new owner gets tags of the same names."""
     through = Gateway.tags.through.objects
     for name in Tag.objects.filter(gateways__any_of=pks).values_list("name", flat=True).distinct():
-        tag, _ = Tag.objects.get_or_create(vendor=to, name=name)
+        known = Tag.objects.named([name]).filter(vendor=to).first()
+        tag = known or Tag.objects.get_or_create(vendor=to, name=name)[0]
         through.filter(gateway__any_of=pks, tag__name=name).exclude(tag=tag).update(tag=tag)
 
 

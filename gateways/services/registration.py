@@ -52,7 +52,8 @@ def describe(
     refuse_foreign(actor, gateway.vendor)
     words = {"name": name, "notes": notes, "model": gateway.model if model is None else model}
     with transaction.atomic():
-        Gateway.objects.filter(pk=gateway.pk).update(**words)
+        if not Gateway.objects.filter(pk=gateway.pk, vendor=gateway.vendor_id).update(**words):
+            raise Refused("gateway-moved", "This gateway belongs to somebody else since a moment ago. Look again.")
         if tags is not None:
             set_tags(gateway, tags)
         told = {"model": words["model"]} | ({} if tags is None else {"tags": ", ".join(tags)})

@@ -116,6 +116,7 @@ def _put_on(vendor_id: int, gateways: Members, names: Sequence[str]) -> None:
         for part in _parts(gateways):
             # whose vendor changed meanwhile gets none of the former one's tags
             owned = Gateway.objects.filter(pk__any_of=part, vendor_id=vendor_id)
+            list(owned.order_by("pk").select_for_update().values_list("pk"))
             bulk.tag(owned.values("pk"), tag.pk, through=Gateway.tags.through._meta.db_table)
 
 

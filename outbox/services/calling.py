@@ -11,6 +11,7 @@ from collections.abc import Collection
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction
@@ -135,6 +136,9 @@ def post(url: str, headers: dict[str, str], body: bytes, private: Collection[str
         )
     except NoAnswer as error:
         return Reply(None, error.message[:ANSWER_LENGTH], _ms(begun))
+    except Exception:  # one endpoint, whatever it does, never ends the calls of the others
+        log.exception("A webhook at %s could not be called", urlsplit(url).hostname)
+        return Reply(None, "It could not be called; the log of this desk says why.", _ms(begun))
     words = answer.body.decode(errors="replace").replace("\0", "�").strip()
     return Reply(answer.status, one_line(" ".join(words.split()))[:ANSWER_LENGTH], _ms(begun))
 

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -13,7 +14,7 @@ from audit.models import Record, Seal
 from audit.services import Actor, record
 from core import clock
 from core.errors import Refused, TooMany
-from core.outgoing import AddressRefused, NoAnswer, resolve
+from core.outgoing import AddressRefused, NoAnswer, resolve, split
 from outbox import signing
 from outbox.events import body_of
 from outbox.hook_models import PING
@@ -47,11 +48,16 @@ def add_endpoint(actor: Actor, *, url: str, name: str, events: Sequence[str], ve
 
 def change_endpoint(actor: Actor, endpoint: Endpoint, *, url: str, name: str, events: Sequence[str]) -> Endpoint:
     """From now on it is told this, and there. What waits for it goes to the new address."""
-    if url != endpoint.url:
+    is_elsewhere = url != endpoint.url
+    if is_elsewhere:
         check_url(url, endpoint.vendor_id)
     with transaction.atomic():
-        chosen = {"url": url, "name": name.strip(), "events": sorted(set(events))}
-        if not Endpoint.objects.filter(pk=endpoint.pk).update(**chosen, rests_until=None):
+        chosen: dict[str, Any] = {"url": url, "name": name.strip(), "events": sorted(set(events))}
+        if is_elsewhere:  # what was wrong there says nothing of the new address
+            chosen |= {"rests_until": None, "failures": 0, "failing_since": None, "gave_up_at": None}
+            waiting = endpoint.deliveries.filter(state=HookDelivery.State.WAITING)
+            waiting.update(attempts=0, begun_at=clock.now(), next_attempt_at=clock.now())
+        if not Endpoint.objects.filter(pk=endpoint.pk).update(**chosen):
             raise Refused("webhook-gone", "Somebody removed this webhook just now.")
         endpoint.refresh_from_db()
         _record(actor, "webhook.changed", endpoint, events=endpoint.events)
@@ -60,9 +66,12 @@ def change_endpoint(actor: Actor, endpoint: Endpoint, *, url: str, name: str, ev
 
 def check_url(url: str, vendor_id: int | None) -> None:
     """Row 17: no address of the deployment's own network, unless an operator's webhook names a configured host."""
-    parts = urlsplit(url)
-    if parts.scheme != "https" and (vendor_id is not None or parts.hostname not in settings.PRIVATE_HOSTS):
-        raise Refused("url-refused", "Give an address that begins with https://.", field="url")
+    try:
+        parts = split(url)
+        if parts.scheme != "https" and (vendor_id is not None or parts.hostname not in settings.PRIVATE_HOSTS):
+            raise Refused("url-refused", "Give an address that begins with https://.", field="url")
+    except AddressRefused as error:
+        raise Refused("url-refused", error.message, field="url") from None
     try:
         resolve(url, private_hosts(vendor_id))
     except AddressRefused as error:

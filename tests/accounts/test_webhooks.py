@@ -191,6 +191,26 @@ def test_it_is_changed_and_keeps_its_secret(operator: User, vendor: Vendor, clie
     assert Record.objects.get(action="webhook.changed").vendor_id == vendor.pk
 
 
+def test_a_corrected_address_gets_at_once_what_waits(operator: User, client_of: SignIn) -> None:
+    later = clock.now() + timedelta(hours=12)
+    made = endpoint_at(URL, failures=7, failing_since=clock.now(), rests_until=later)
+    call_of(made, attempts=7, next_attempt_at=later)
+    sent = {"name": "Desk", "url": f"{URL}/right", "events": ["certificate.issued"]}
+    client_of(operator).post(f"/webhooks/{made.pk}/edit/", sent)
+    made.refresh_from_db()
+    assert (made.failures, made.failing_since, made.rests_until) == (0, None, None)
+    assert HookDelivery.objects.due().get().attempts == 0
+
+
+@pytest.mark.parametrize("url", ["https://[", "https://例.example/in", "https://hooks.example.com/ø"])
+def test_what_is_no_address_is_said_beside_the_field(url: str, operator: User, client_of: SignIn) -> None:
+    sent = {"name": "Desk", "url": url, "events": ["certificate.issued"]}
+    page = client_of(operator).post("/webhooks/new/", sent)
+    assert page.status_code == 200
+    assert "id_url_error" in page.content.decode()
+    assert not Endpoint.objects.exists()
+
+
 def test_a_changed_address_is_looked_at_as_a_new_one(operator: User, client_of: SignIn) -> None:
     made = endpoint_at(URL)
     sent = {"name": "Desk", "url": "http://10.0.0.1/in", "events": ["certificate.issued"]}

@@ -174,6 +174,22 @@ def test_at_its_pace_one_gateway_will_be_back(operator: User, vendor: Vendor) ->
     assert "At its pace it will check in before." in Message.objects.get().text
 
 
+def test_what_is_most_urgent_comes_first_by_vendor_and_authority(operator: User) -> None:
+    """The alphabet says otherwise: fails where vendors are sorted by their names."""
+    zeta, ampere = Vendor.objects.create(name="Zeta"), Vendor.objects.create(name="Ampere")
+    first, second = (authority(ampere, left=9 * YEAR) for _ in range(2))
+    ends = [(zeta, authority(zeta, left=9 * YEAR), 4), (ampere, first, 5), (ampere, second, 13), (ampere, first, 29)]
+    gateways = []
+    for whose, by, left in ends:
+        gateways.append(gateway(whose))
+        certificate(gateways[-1], by, left=left * DAY)
+    at(NOW)
+    mail = Message.objects.get()
+    for words in (mail.text, mail.html):
+        places = [words.index(gateways[each].eui) for each in (0, 1, 3, 2)]
+        assert places == sorted(places)
+
+
 def test_no_heading_stands_over_nothing(operator: User, vendor: Vendor, other_vendor: Vendor) -> None:
     """What comes first in a digest stands at its top, and not again under its vendor."""
     for whose, left in ((vendor, 5), (other_vendor, 6)):

@@ -104,3 +104,12 @@ def test_a_list_costs_the_same_however_long(
         MEMORY.forget()
         with django_assert_num_queries(2):  # type: ignore[operator]  # a fixture of pytest-django
             assert len(program.get("/gateways", limit=limit).json()["items"]) == limit
+
+
+def test_a_mac_address_is_asked_about(vendor_user: User, program_of: ProgramOf) -> None:
+    program = program_of(vendor_user)
+    refused = program.post("/gateways", {"eui": "58:A0:CB:80:11:D4"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "eui-ambiguous")
+    assert "58A0CBFFFE8011D4" in refused.json()["detail"]
+    made = program.post("/gateways", {"eui": "58:A0:CB:80:11:D4", "reads_mac": True})
+    assert (made.status_code, made.json()["eui"]) == (201, "58A0CBFFFE8011D4")

@@ -49,6 +49,8 @@ def fleet(vendor: Vendor, other_vendor: Vendor) -> list[Gateway]:
         ("8011d4", "Gateway"),
         ("tfjell", "Gateway"),
         ("kvi", "Gateway"),
+        ("58A0CBFFFE80", "Gateway"),
+        ("58:a0:cb:ff", "Gateway"),
         ("ROOF", "Tag"),
         ("outd", "Model"),
         ("1f:2e:3d:4c:5b:6a", "Certificate"),

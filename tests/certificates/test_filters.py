@@ -32,6 +32,8 @@ def rows(vendor: Vendor, other_vendor: Vendor) -> list[Certificate]:
         gateway = Gateway.objects.create(eui=eui, vendor=owner, model=model)
         made.append(certificate(gateway, by, left=left * DAY + timedelta(hours=1)))
     Gateway.objects.filter(eui=euis[4]).update(vendor=other_vendor, model="indoor")
+    for number, days in ((0, 9), (1, 2), (4, 2)):
+        Gateway.objects.filter(eui=euis[number]).update(last_seen_at=NOW - days * DAY)
     made[0].gateway.tags.add(Tag.objects.create(vendor=vendor, name="roof"))
     Gateway.objects.get(eui=euis[4]).tags.add(Tag.objects.create(vendor=other_vendor, name="secret"))
     return made
@@ -54,6 +56,8 @@ def last_digits(query: str, user: User) -> str:
         ("days_max=29", "3"),
         ("days_min=31", "145"),
         ("profile=gateway-client", ""),
+        ("seen=7", "2"),
+        ("seen=over-7", "1"),
         ("state=current&block=58A0CB&days_max=100", "2"),
     ],
 )

@@ -69,6 +69,39 @@ def test_handed_over_they_are_the_new_owners_with_words_tags_and_key(
     assert b"PRIVATE KEY" in private_key_pem(handed, actor=other_vendor_user)
 
 
+def test_notes_do_not_go_along(certificate: Certificate, operator: User, other_vendor: Vendor) -> None:
+    Gateway.objects.update(notes="The key is under the mat.")
+    assert move(operator, other_vendor, "handed-over").notes == ""
+
+
+@pytest.mark.parametrize("fate", ["handed-over", "revoked"])
+def test_what_an_earlier_owner_was_left_stays_its_own(
+    fate: str, certificate: Certificate, operator: User, vendor: Vendor, other_vendor: Vendor
+) -> None:
+    """Fails where a transfer takes every certificate of the gateway: the first owner's vanished without a word."""
+    move(operator, other_vendor, "left")
+    move(operator, Vendor.objects.create(name="Third"), fate)
+    certificate.refresh_from_db()
+    assert (certificate.vendor, certificate.revoked_at) == (vendor, None)
+
+
+def test_a_tag_of_the_new_owner_is_the_same_whatever_its_case(
+    certificate: Certificate, operator: User, vendor: Vendor, other_vendor: Vendor
+) -> None:
+    certificate.gateway.tags.add(Tag.objects.create(vendor=vendor, name="Mast"))
+    Tag.objects.create(vendor=other_vendor, name="mast")
+    assert list(move(operator, other_vendor, "handed-over").tags.values_list("name", flat=True)) == ["mast"]
+
+
+def test_one_picked_gateway_is_moved_or_retired_and_no_other(
+    certificate: Certificate, operator: User, vendor: Vendor, client_of: ClientOf
+) -> None:
+    register(operator, vendor, "58A0CBFFFE0000FF")
+    for act, words in (("transfer", "Transfer 1 gateway<"), ("retire", "Retire 1 gateway<")):
+        page = client_of(operator).get(f"/gateways/{act}/?pick={certificate.gateway_id}").content.decode()
+        assert words in page
+
+
 def test_the_ledger_still_agrees_with_itself_after_a_hand_over(
     certificate: Certificate, operator: User, other_vendor: Vendor
 ) -> None:

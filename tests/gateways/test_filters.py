@@ -130,3 +130,11 @@ def test_what_one_may_write_is_proposed_out_of_what_one_sees(
     for user, seen in ((operator, {"mine", "mine too", "theirs", "theirs too"}), (vendor_user, {"mine", "mine too"})):
         page = client_of(user).get("/gateways/proposals/").content.decode()
         assert {word for word in ("mine", "mine too", "theirs", "theirs too") if f'value="{word}"' in page} == seen
+
+
+@pytest.mark.parametrize("typed", ["58A0CBFFFE80", "58-A0-CB-FF-FE-80", "58:a0:cb:ff", "58A0CBFFFE8011D4"])
+def test_who_is_still_typing_an_eui_keeps_seeing_its_gateway(typed: str, vendor: Vendor, operator: User) -> None:
+    """Twelve digits are a MAC address too, and four groups an ID6."""
+    Gateway.objects.create(eui="58A0CBFFFE8011D4", vendor=vendor)
+    _, found = filtered(QueryDict(mutable=True) | {"q": typed}, request=SimpleNamespace(user=operator))
+    assert [each.eui for each in found] == ["58A0CBFFFE8011D4"]

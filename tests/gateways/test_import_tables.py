@@ -106,6 +106,12 @@ def test_the_export_of_the_things_stack_is_understood(text: str) -> None:
     assert EUI in rows[0][1]
 
 
+def test_half_a_character_in_json_can_be_shown() -> None:
+    """A lone surrogate cannot be encoded: the page of the import answered 500 until it expired."""
+    [(_, cells)] = table('[{"eui": "58A0CBFFFE8011D4", "name": "\\ud800 mast"}]', "json").rows
+    assert "? mast" in cells
+
+
 def test_json_of_any_length_is_read_as_it_flows() -> None:
     text = json.dumps([{"eui": f"58A0CBFFFE{number:06X}", "name": "x" * 300} for number in range(3000)])
     assert sum(1 for _ in table(text, "json").rows) == 3000

@@ -284,6 +284,15 @@ def test_nobody_imports_for_another_vendor(vendor_user: User, other_vendor: Vend
     assert not WorkFile.objects.exists()
 
 
+def test_a_tag_is_one_whatever_its_case(vendor: Vendor, vendor_user: User) -> None:
+    Tag.objects.create(vendor=vendor, name="north")
+    text = 'eui,tags\n58A0CBFFFE000001,"North, north, Ålesund"\n58A0CBFFFE000002,ålesund\n'
+    applied(checked(vendor_user, vendor, text), vendor_user)
+    named = {tag.name.lower() for tag in Tag.objects.filter(vendor=vendor)}
+    assert named == {"north", "ålesund"}
+    assert {gateway.tags.count() for gateway in Gateway.objects.all()} == {1, 2}
+
+
 def test_tags_that_exist_are_used(vendor: Vendor, vendor_user: User, other_vendor: Vendor) -> None:
     own = Tag.objects.create(vendor=vendor, name="alpha")
     Tag.objects.create(vendor=other_vendor, name="alpha")

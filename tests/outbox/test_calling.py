@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -141,6 +142,24 @@ def test_one_bad_answer_does_not_stop_the_others(hook: Receiver, vendor: Vendor)
     hook.answers.clear()
     with clock.at(clock.now() + timedelta(seconds=61)):
         assert call_due() == 3
+
+
+def test_who_cannot_be_called_at_all_does_not_end_the_run(
+    hook: Receiver, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fails where anything but no answer is raised: the calls of everybody else were lost to that run."""
+    odd, good = endpoint_at(hook.url("/odd")), endpoint_at(hook.url())
+
+    def odd_send(method: str, url: str, **more: Any) -> outgoing.Answer:
+        if url == odd.url:
+            raise UnicodeEncodeError("latin-1", "例", 0, 1, "no such character")
+        return outgoing.send(method, url, **more)
+
+    monkeypatch.setattr(calling, "send", odd_send)
+    events(vendor, 1)
+    assert call_due() == 1
+    assert good.deliveries.get().state == "delivered"
+    assert odd.deliveries.get().attempts == 1
 
 
 def test_who_hangs_holds_nobody_up(hook: Receiver, vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:

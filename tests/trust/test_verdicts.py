@@ -20,7 +20,7 @@ from keys import services as vault
 from pki.facts import read_certificate
 from pki.preflight import Verdict
 from tests.pki.makers import EUI, Made, make_leaf, rsa_key
-from trust.models import Group
+from trust.models import Cluster, Group, Release, Store
 from trust.services import verdicts
 from trust.services.explaining import _HEADLINES, go_through, headline, tone
 from trust.services.groups import add_to_group, remove_from_group
@@ -256,6 +256,18 @@ def test_the_part_beside_a_gateway_says_how_it_stands(
 ) -> None:
     answer = client_of(vendor_user).get(f"/trust/gateways/{certificate.gateway_id}/preflight/")
     assert "Accepted" in answer.content.decode()
+
+
+def test_the_part_beside_a_gateway_is_about_what_servers_have_read(
+    published: None, operator: User, group: Group, certificate: Certificate, trusted: Authority, client_of: ClientOf
+) -> None:
+    """Release 2 is published without its authority, and a cluster still has release 1: the gateway is let in there."""
+    store = Store.objects.create(name="main", kind="directory", directory="/srv")
+    cluster = Cluster.objects.create(name="eu1", store=store, live=Release.objects.get())
+    Release.objects.create(group=group, number=2, bundle=b"", bundle_sha256="0" * 64)
+    answer = client_of(operator).get(f"/trust/gateways/{certificate.gateway_id}/preflight/").content.decode()
+    assert f"live in {cluster.name}" in answer
+    assert "Accepted" in answer
 
 
 def test_a_gateway_without_a_certificate_has_nothing_to_check(

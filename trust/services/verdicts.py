@@ -65,6 +65,12 @@ def live(cluster: Cluster) -> Against:
     return replace(against, label=f"release {cluster.live.number}, live in {cluster.name}", is_live=True)
 
 
+def in_use(group: Group) -> Against:
+    """What the network servers have read: of those that say so, the one that is furthest behind; else `published`."""
+    furthest = Cluster.objects.listed().filter(live__group=group).order_by("live__number").first()
+    return live(furthest) if furthest else published(group)
+
+
 def draft(group: Group) -> Against:
     """What would be published now."""
     newest = newest_release(group)

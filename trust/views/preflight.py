@@ -49,7 +49,7 @@ def of_gateway(request: SignedInRequest, pk: int) -> HttpResponse:
     gateway = get_object_or_404(Gateway.objects.visible_to(request.user), pk=pk)
     context: dict[str, Any] = {"gateway": gateway}
     if Certificate.objects.filter(gateway=gateway).exists():
-        against = verdicts.published(common())
+        against = verdicts.in_use(common())
         verdict = verdicts.judge(verdicts.of_gateway(gateway), against)
         context |= {"verdict": verdict, "headline": headline(verdict), "tone": tone(verdict), "against": against}
     return page(request, "trust/_gateway_preflight.html", context)

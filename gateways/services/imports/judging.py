@@ -125,12 +125,12 @@ class Judge:
         }
 
     def _tags(self, known: dict[str, Known]) -> dict[int, set[str]]:
-        """The tags of the gateways that may be described anew."""
+        """The tags of the gateways that may be described anew, in lower case."""
         found: dict[int, set[str]] = {}
         if self.updates and TAGS in self.fields:
             through = Gateway.tags.through.objects.filter(gateway__any_of=[each.pk for each in known.values()])
             for pk, name in through.values_list("gateway", F("tag__name")):
-                found.setdefault(pk, set()).add(name)
+                found.setdefault(pk, set()).add(name.lower())
         return found
 
     def _one(self, row: Read, known: dict[str, Known], tags: dict[int, set[str]]) -> Judged:
@@ -178,7 +178,7 @@ def _differs(line: Line, known: Known, tags: dict[int, set[str]]) -> bool:
     said = ((line.name, known.name), (line.model, known.model), (line.notes, known.notes))
     if any(new and new != old for new, old in said):
         return True
-    return bool(line.tags) and set(line.tags) != tags.get(known.pk, set())
+    return bool(line.tags) and {tag.lower() for tag in line.tags} != tags.get(known.pk, set())
 
 
 def _wrong(number: int, cells: Sequence[str], words: str) -> Judged:

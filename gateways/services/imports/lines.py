@@ -102,7 +102,8 @@ def _notes(text: str) -> str:
 
 
 def _tags(text: str) -> tuple[str, ...]:
-    found = sorted({" ".join(each.split()) for each in _BETWEEN_TAGS.split(text)} - {""})
+    plain = (" ".join(each.split()) for each in _BETWEEN_TAGS.split(text))
+    found = sorted({each.lower(): each for each in plain if each}.values())  # one tag, whatever its case
     if len(found) > MOST_TAGS:
         raise _Wrong(TAGS, f"There are {len(found)} of them, at most {MOST_TAGS} fit.")
     for each in found:

@@ -142,11 +142,16 @@ def _flat(each: dict[str, Any], before: str = "", depth: int = 0) -> dict[str, s
     """{"ids": {"eui": "…"}} as {"ids.eui": "…"}; a list as its members with commas between them."""
     found: dict[str, str] = {}
     for key, value in each.items():
-        name = f"{before}{key}"[:80]
+        name = _whole(f"{before}{key}")[:80]
         if isinstance(value, dict) and depth < DEPTH:
             found |= _flat(value, f"{name}.", depth + 1)
         elif isinstance(value, list):
-            found[name] = ", ".join(member for member in value if isinstance(member, str))
+            found[name] = ", ".join(_whole(member) for member in value if isinstance(member, str))
         elif value is not None and not isinstance(value, dict):
-            found[name] = str(value).lower() if isinstance(value, bool) else str(value)
+            found[name] = str(value).lower() if isinstance(value, bool) else _whole(str(value))
     return found
+
+
+def _whole(text: str) -> str:
+    """JSON may hold half of a character (a lone surrogate), which no page can show."""
+    return text.encode(errors="replace").decode()

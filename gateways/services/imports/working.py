@@ -146,7 +146,7 @@ def _write_some(made: Import, judged: Sequence[Judged], tag_ids: dict[str, int],
     if new:
         _insert(made, new, tag_ids, settles=settles)
     if changed:
-        _describe(changed, tag_ids)
+        _describe(made, changed, tag_ids)
     _claim(made, by_verdict[Verdict.CLAIM])
     seen = [(each.line, each.known) for each in judged if each.line and each.known and each.known.seen_later]
     write_seen([Seen(line.eui, line.seen, line.leaf) for line, _ in seen if line.seen])
@@ -163,19 +163,23 @@ def _insert(made: Import, new: Sequence[Judged], tag_ids: dict[str, int], *, set
         )
         for pk, line in zip(ids, lines, strict=True)
     )  # fmt: skip
-    _tag([(pk, tag_ids[tag]) for pk, line in zip(ids, lines, strict=True) for tag in line.tags])
+    _tag([(pk, tag_ids[tag.lower()]) for pk, line in zip(ids, lines, strict=True) for tag in line.tags])
     if settles:
         settle_own(made.vendor, [line.eui for line in lines], actor=_actor(made))
 
 
-def _describe(changed: Sequence[Judged], tag_ids: dict[str, int]) -> None:
+def _describe(made: Import, changed: Sequence[Judged], tag_ids: dict[str, int]) -> None:
+    """Held first: what moved to another vendor since it was judged gets none of this one's words."""
     rows = [(each.line, each.known) for each in changed if each.line and each.known]
+    own = Gateway.objects.filter(pk__any_of=[old.pk for _, old in rows], vendor=made.vendor).order_by("pk")
+    if len(own.select_for_update().values_list("pk", flat=True)) < len(rows):
+        raise _Moved
     import_bulk.describe_gateways(
         [(old.pk, new.name or old.name, new.model or old.model, new.notes or old.notes) for new, old in rows]
     )
     tagged = [(old.pk, new.tags) for new, old in rows if new.tags]
     Gateway.tags.through.objects.filter(gateway__any_of=[pk for pk, _ in tagged]).delete()
-    _tag([(pk, tag_ids[tag]) for pk, tags in tagged for tag in tags])
+    _tag([(pk, tag_ids[tag.lower()]) for pk, tags in tagged for tag in tags])
 
 
 def _claim(made: Import, judged: Sequence[Judged]) -> None:
@@ -192,14 +196,16 @@ def _claim(made: Import, judged: Sequence[Judged]) -> None:
 
 
 def _learn_tags(made: Import, judged: Sequence[Judged], tag_ids: dict[str, int]) -> None:
-    """Make the tags that the vendor has not yet, and remember their ids."""
-    missing = {tag for each in judged if each.line for tag in each.line.tags} - tag_ids.keys()
+    """Make the tags that the vendor has not yet, whatever their case, and remember their ids."""
+    wanted = {tag.lower(): tag for each in judged if each.line for tag in each.line.tags}
+    missing = {folded: tag for folded, tag in wanted.items() if folded not in tag_ids}
     if not missing:
         return
-    rows = [Tag(vendor=made.vendor, name=name) for name in sorted(missing)]
+    own = Tag.objects.named(missing.values()).filter(vendor=made.vendor)
+    known = {name.lower() for name in own.values_list("name", flat=True)}
+    rows = [Tag(vendor=made.vendor, name=tag) for folded, tag in sorted(missing.items()) if folded not in known]
     Tag.objects.bulk_create(rows, ignore_conflicts=True)
-    own = Tag.objects.filter(vendor=made.vendor, name__any_of=sorted(missing))
-    tag_ids.update(own.values_list("name", "pk"))
+    tag_ids.update((name.lower(), pk) for name, pk in own.values_list("name", "pk"))
 
 
 def _tag(pairs: Sequence[tuple[int, int]]) -> None:
