@@ -2,10 +2,13 @@
 
 import pytest
 
-from accounts.models import User
+from accounts.models import User, Vendor
 from core.bell import in_process
+from gateways import import_api
 from gateways.models import Gateway, Import, WorkFile
+from gateways.services import imports
 from tests.api.conftest import ProgramOf
+from tests.gateways.importing import hand_in, lines, worked
 
 FILE = "eui,name\n58-A0-CB-FF-FE-80-11-D4,Mast\nnonsense,Barn\n"
 
@@ -57,3 +60,16 @@ def test_what_is_no_such_file_leaves_nothing_behind(
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert not Import.objects.open().exists()
     assert not WorkFile.objects.exists()
+
+
+def test_the_same_file_sent_twice_at_once_is_one_import_that_goes_on(
+    transactional_db: None, vendor: Vendor, vendor_user: User
+) -> None:
+    """Whoever comes second finds it in hand. Fails where that is taken for a refusal: the import was cancelled."""
+    late = hand_in(vendor_user, vendor, lines(3))
+    imports.check_import(worked(late), actor=vendor_user, columns=late.columns)
+    assert (
+        import_api._check(late, vendor_user, import_api.Wish(vendor_id=None, reads_macs="false", updates="false")).state
+        == Import.State.CHECKING
+    )
+    assert worked(late).state == Import.State.CHECKING

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from pytest_django import Settings
 
 from accounts.models import User, Vendor
@@ -12,6 +13,8 @@ from core.errors import Forbidden, Refused, TooMany
 from gateways.models import Claim, Gateway, Import, Tag, WorkFile, WorkPart
 from gateways.services import imports, register
 from gateways.services.imports import working
+from gateways.services.imports.judging import Judged, Known, Verdict
+from gateways.services.imports.lines import Line
 from tests.gateways.importing import applied, checked, counts, hand_in, lines, reasons, worked, worked_on
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -299,3 +302,17 @@ def test_tags_that_exist_are_used(vendor: Vendor, vendor_user: User, other_vendo
     applied(checked(vendor_user, vendor, lines(3)), vendor_user)
     assert Tag.objects.count() == 2
     assert own.gateways.count() == 3
+
+
+def test_what_moved_since_it_was_judged_gets_none_of_the_importers_words(
+    vendor: Vendor, vendor_user: User, other_vendor: Vendor
+) -> None:
+    """Fails without the rows being held first: the new owner read the former one's notes."""
+    gateway = Gateway.objects.create(eui="58A0CBFFFE000001", vendor=other_vendor)
+    made = checked(vendor_user, vendor, lines(1, first=9))
+    known = Known(gateway.pk, vendor.pk, "", "", "", seen_later=False)
+    judged = [Judged(1, [], Verdict.CHANGED, line=Line(gateway.eui, notes="under the mat"), known=known)]
+    with pytest.raises(working._Moved), transaction.atomic():
+        working._describe(made, judged, {})
+    gateway.refresh_from_db()
+    assert gateway.notes == ""
