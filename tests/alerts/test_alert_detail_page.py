@@ -15,6 +15,7 @@ from alerts.services.mailing import send_digests
 from alerts.services.notices import look
 from alerts.timeline import next_digest
 from core import clock
+from core.templatetags.ui import utc
 from gateways.models import Gateway
 from outbox.models import Message
 from tests.alerts.rows import DAY, NOW, authority, certificate, gateway, server
@@ -43,6 +44,13 @@ def test_it_says_what_ends_and_what_one_does(client_of: SignIn, operator: User, 
     assert "Refused from its end on" in page
     assert reverse("certificates:new", args=[ending.gateway_id]) in page
     assert reverse("certificates:detail", args=[ending.subject_id]) in page
+
+
+def test_renew_by_stands_beside_the_end(client_of: SignIn, operator: User, ending: Alert) -> None:
+    """A date of its own, on its page and in the list, which sorts by it."""
+    client = client_of(operator)
+    assert f"<dt>Renew by</dt><dd>{utc(ending.renew_by)}</dd>" in page_of(client, ending)
+    assert "Renew by" in client.get("/alerts/?sort=renew").content.decode()
 
 
 def test_its_vendor_sees_it_and_others_do_not(

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User, Vendor
 from certadmin.search import find
-from certificates.models import Certificate
+from certificates.models import Batch, Certificate
 from gateways.models import Gateway, Tag
 from gateways.services import register
 from tests.alerts.rows import DAY, authority, certificate
@@ -68,6 +68,21 @@ def test_a_vendor_finds_its_own_only(words: str, fleet: list[Gateway], vendor_us
     found = " ".join(f"{hit.title} {hit.more}" for hit in find(words, vendor_user))
     for secret in ("AC1F09", "Ampere", "1f2e3d4c5b6b"):
         assert secret not in found
+
+
+def test_an_authority_is_found_by_name_subject_and_fingerprint(vendor: Vendor, operator: User) -> None:
+    made = authority(vendor, left=400 * DAY, name="Harbour CA 3", subject="CN=Harbour CA 3,O=Kestrel")
+    colons = ":".join(made.sha256[place : place + 2] for place in range(0, 24, 2))
+    for words in ("harbour ca", "O=Kestrel", made.sha256[:10], colons):
+        assert [hit.title for hit in find(words, operator) if hit.kind == "Authority"] == ["Harbour CA 3"]
+
+
+def test_a_batch_is_found_by_its_number(vendor: Vendor, vendor_user: User, other_vendor_user: User) -> None:
+    by = authority(vendor, left=400 * DAY, name="Harbour CA")
+    made = Batch.objects.create(vendor=vendor, authority=by, idempotency_key="k", lifetime_days=365, profile_version=1)
+    for words in (str(made.pk), f"#{made.pk}"):
+        assert f"Batch {made.pk}" in [hit.title for hit in find(words, vendor_user)]
+    assert "Batch" not in {hit.kind for hit in find(str(made.pk), other_vendor_user)}
 
 
 def test_a_fingerprint_is_found_by_its_beginning(fleet: list[Gateway], operator: User) -> None:

@@ -14,7 +14,8 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User, Vendor
 from cas.models import Authority
-from certificates.models import Certificate
+from certadmin.search import find
+from certificates.models import Certificate, Request
 from certificates.services import decide_dispute
 from core import clock
 from gateways.models import Dispute, Gateway
@@ -186,3 +187,8 @@ def test_the_former_owner_does_not_see_what_the_new_one_calls_it(
         assert f'"/gateways/{moved.gateway_id}/"' not in page
     assert b"New mast" not in b"".join(client.get("/certificates/export.csv").streaming_content)  # type: ignore[attr-defined]  # it streams
     assert shown(client.get("/certificates/", {"q": "New mast"})) == []
+
+
+def test_a_request_is_found_by_its_number(wish: Request, vendor_user: User, other_vendor_user: User) -> None:
+    assert f"Request {wish.pk}" in [hit.title for hit in find(f"#{wish.pk}", vendor_user)]
+    assert "Request" not in {hit.kind for hit in find(f"#{wish.pk}", other_vendor_user)}
