@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
+from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.access import SignedInRequest, allowed
@@ -61,12 +62,14 @@ def remove(request: SignedInRequest, pk: int) -> HttpResponse:
 @require_GET
 @allowed("set_alert_rules")
 def mail(request: SignedInRequest) -> HttpResponse:
-    """The first mail under the rule as it was typed, as it would look: nothing of it runs or is loaded."""
+    """The mail of a day (else of the first with one) under the rule as it was typed, as it would look: nothing of it
+    runs or is loaded."""
     form = RuleForm(request.GET)
     if not form.is_valid():
         raise Http404
     draft = drafted(form.wish, _instead_of(request.GET.get("instead_of", "")))
-    shown = _mail(request, form, draft, preview(draft, clock.now()).first)
+    asked = _day(request.GET["day"]) if "day" in request.GET else preview(draft, clock.now()).first
+    shown = _mail(request, form, draft, asked)
     if shown is None:
         raise Http404
     response = HttpResponse(shown.html)
@@ -127,6 +130,13 @@ def _mail(request: SignedInRequest, form: RuleForm, draft: Rule, first: date | N
         return None
     vendor: Vendor | None = form.cleaned_data["vendor"]
     return first_mail(draft, first, clock.now(), vendor=vendor, to=request.user.email)
+
+
+def _day(text: str) -> date | None:
+    try:
+        return parse_date(text)
+    except ValueError:  # no such day
+        return None
 
 
 def _instead_of(text: str) -> Rule | None:

@@ -1,7 +1,9 @@
 """Rules: who is told at which thresholds, and what a rule would do before it stands."""
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import date
+from html import unescape
 from urllib.parse import urlencode
 
 import pytest
@@ -149,6 +151,21 @@ def test_the_first_mail_is_shown(client_of: SignIn, operator: User, vendor: Vend
     assert "sandbox" in shown["Content-Security-Policy"]
     assert "script-src" not in shown["Content-Security-Policy"]
     assert not Message.objects.exists()
+
+
+def test_the_mail_of_each_day_is_a_click_away(client_of: SignIn, operator: User, vendor: Vendor, at_now: None) -> None:
+    by = authority(left=4000 * DAY)
+    for left in (35, 40):
+        certificate(gateway(vendor), by, left=left * DAY)
+    client = client_of(operator)
+    page = client.get(f"{NEW}?{urlencode({**TYPED, 'days': '30', 'shares': ''})}").content.decode()
+    addresses = [unescape(each) for each in re.findall(r'href="([^"]+&amp;day=[-0-9]+)"', page)]
+    assert len(addresses) == 4  # of each gateway its threshold and its end
+    mails = {client.get(each).content.decode() for each in addresses}
+    assert len(mails) == len(addresses)
+    for nothing in ("2031-01-01", "2026-02-30", "soon"):
+        address = re.sub(r"day=.*", f"day={nothing}", addresses[0])
+        assert client.get(address).status_code == 404
 
 
 def test_a_mail_about_an_authority_says_who_goes_down(
