@@ -35,3 +35,17 @@ def test_certificates_are_picked_and_taken_to_their_revocation(chromium: Browser
         desk.page.locator(".c-picking").get_by_role("button", name="Revoke").click()
         desk.page.wait_for_selector("h1:has-text('Revoke 3 certificates')")
         assert "were picked" in desk.page.inner_text("main")
+
+
+def test_a_gateway_is_found_and_opened_by_keyboard_alone(chromium: Browser, demonstration: Product) -> None:
+    with Desk.open(chromium, demonstration.url) as desk:
+        desk.sign_in("ines@fjordnet.example", DEMO_PASSWORD)
+        desk.go("/certificates/")
+        eui = desk.page.locator("tbody .c-eui").first.inner_text()
+        desk.page.keyboard.press("Control+k")
+        desk.page.wait_for_selector("dialog[open] input:focus")
+        desk.page.keyboard.type(eui)
+        desk.page.wait_for_selector(f"dialog >> text={eui}")
+        desk.page.keyboard.press("ArrowDown")
+        desk.page.keyboard.press("Enter")
+        desk.page.wait_for_selector(f"h1:has-text('{eui}')")
