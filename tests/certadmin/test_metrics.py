@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
-from accounts.models import User, Vendor
+from accounts.models import ApiToken, User, Vendor
 from audit.services import beat
 from core import clock
 from gateways.models import EuiBlock, Gateway
@@ -126,3 +126,12 @@ def test_in_production_it_is_not_there_without_a_token(client: Client, settings:
 @pytest.mark.django_db
 def test_it_is_read_and_nothing_else(client: Client) -> None:
     assert client.post("/metrics").status_code == 405
+
+
+def test_the_soonest_end_of_each_kind_that_is_watched(world: World, client: Client, operator: User) -> None:
+    ends = clock.now() + timedelta(days=9)
+    ApiToken.objects.create(owner=operator, name="feed", token_hash="0" * 64, ending="0000", expires_at=ends)
+    seen = scrape(client)
+    assert value(seen, "soonest_expiry_timestamp_seconds", kind="token") == pytest.approx(ends.timestamp())
+    kinds = {dict(labels)["kind"] for name, labels in seen if name.endswith("soonest_expiry_timestamp_seconds")}
+    assert {"gateway", "token"} <= kinds
