@@ -129,8 +129,8 @@ def test_it_is_read_and_nothing_else(client: Client) -> None:
 
 
 def test_the_soonest_end_of_each_kind_that_is_watched(world: World, client: Client, operator: User) -> None:
-    ends = clock.now() + timedelta(days=9)
-    ApiToken.objects.create(owner=operator, name="feed", token_hash="0" * 64, ending="0000", expires_at=ends)
+    ends = clock.now() + timedelta(minutes=9)
+    ApiToken.objects.create(owner=operator, name="feed", token_hash="f" * 64, ending="ffff", expires_at=ends)
     seen = scrape(client)
     assert value(seen, "soonest_expiry_timestamp_seconds", kind="token") == pytest.approx(ends.timestamp())
     kinds = {dict(labels)["kind"] for name, labels in seen if name.endswith("soonest_expiry_timestamp_seconds")}
