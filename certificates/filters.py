@@ -11,7 +11,7 @@ from cas.models import Authority
 from certificates.models import Certificate, CertificateQuerySet, Request, RequestQuerySet, Standing
 from core import clock
 from core.filtering import DateInput, ModelChoiceFilter, Select, TextInput
-from gateways.filters import SEEN, BlockFilter, days, picked, profiles, seen, tags_named, typed
+from gateways.filters import SEEN, BlockFilter, days, picked, profiles, tags_named, typed, when_seen
 from gateways.models import Gateway
 from pki.errors import PkiError
 from pki.eui import read_eui
@@ -116,7 +116,7 @@ class CertificateFilter(_Scoped):
 
     def see(self, queryset: Any, _name: str, when: str) -> Any:
         """By when its gateway checked in, whatever it showed then."""
-        return queryset.filter(seen(when, "gateway__last_seen_at"), gateway__vendor_id=F("vendor_id"))
+        return queryset.filter(when_seen(when, "gateway__last_seen_at"), gateway__vendor_id=F("vendor_id"))
 
     def tagged(self, queryset: Any, _name: str, name: str) -> Any:
         through = Gateway.tags.through.objects.filter(

@@ -8,8 +8,6 @@ from django import forms
 from core.errors import Refused
 
 T = TypeVar("T")
-CONTROL = {"class": "form-control"}
-SELECT = {"class": "form-select"}
 
 
 def attempt(form: forms.Form, act: Callable[[], T]) -> T | None:

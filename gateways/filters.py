@@ -82,7 +82,7 @@ def profiles(_request: Any = None) -> list[tuple[str, str]]:
     return [*ours, (OTHERS, "None: of its vendor's own CA")]
 
 
-def seen(when: str, column: str) -> Q:
+def when_seen(when: str, column: str) -> Q:
     """One of `SEEN`, of the instant in `column`."""
     if when == "unknown":
         return Q(**{f"{column}__isnull": True})
@@ -168,7 +168,7 @@ class GatewayFilter(django_filters.FilterSet):  # type: ignore[misc]  # as above
         return queryset.filter(current_not_after__lt=clock.now() + timedelta(days=number + 1))
 
     def see(self, queryset: Any, _name: str, when: str) -> Any:
-        return queryset.filter(seen(when, "last_seen_at"))
+        return queryset.filter(when_seen(when, "last_seen_at"))
 
     def certify(self, queryset: Any, _name: str, _never: str) -> Any:
         return queryset.never_certified()

@@ -14,7 +14,7 @@ from core.pages import page, with_address
 from core.patience import TooSlow
 from gateways.export_bulk import copied_rows
 from gateways.filters import CHOOSING, DEFAULT_SORT, SORTS, filtered, proposals
-from gateways.models import Dispute, Gateway, Standing, name_tags, standing_of
+from gateways.models import Dispute, Standing, name_tags, standing_of, tags_of
 
 COLUMNS = ("EUI", "Name", "Model", "Vendor", "Authority", "Profile", "Ends", "State", "Last seen", "Tags")
 LABELS = {state: state.label for state in Standing}  # a million times, the enum's own way takes a second
@@ -61,16 +61,7 @@ def export(request: SignedInRequest) -> StreamingHttpResponse:
 
 
 def _in_words(rows: Sequence[tuple[Any, ...]], now: datetime) -> Iterator[tuple[object, ...]]:
-    tags = _tags([row[0] for row in rows])
+    tags = tags_of([row[0] for row in rows])
     for pk, eui, name, model, vendor, authority, profile, ends, retired, seen in rows:
         state = LABELS[standing_of(ends, retired, now)]
-        yield eui, name, model, vendor, authority, profile, csv.iso(ends), state, csv.iso(seen), tags.get(pk, "")
-
-
-def _tags(pks: list[int]) -> dict[int, str]:
-    """The tags of these gateways in words, by their ids."""
-    found: dict[int, str] = {}
-    rows = Gateway.tags.through.objects.filter(gateway__any_of=pks).order_by("tag__name")
-    for pk, name in rows.values_list("gateway_id", "tag__name"):
-        found[pk] = f"{found[pk]}, {name}" if pk in found else name
-    return found
+        yield eui, name, model, vendor, authority, profile, csv.iso(ends), state, csv.iso(seen), ", ".join(tags[pk])
